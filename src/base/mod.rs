@@ -1,0 +1,17 @@
+//! The words that every floor speaks: names, ports, secrets, moments, errors and the records that cross
+//! floors. Nothing here knows a clock, a file, a socket or a process.
+
+pub mod error;
+pub mod moment;
+pub mod name;
+pub mod port;
+pub mod record;
+pub mod secret;
+pub mod span;
+
+pub use error::{Error, Kind, Result};
+pub use moment::Moment;
+pub use name::ProfileName;
+pub use port::PortBlock;
+pub use secret::Secret;
+pub use span::Span;

@@ -1,0 +1,267 @@
+//! Records that cross floors and leave the program as JSON; their keys are the contract of DESIGN 3.4.
+
+use serde::{Deserialize, Serialize};
+
+/// What a profile's gateway is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Runtime {
+    /// This binary's own gateway.
+    Embedded,
+    /// The npm program.
+    Openclaw,
+    /// Any other program, named by the manifest.
+    Command,
+}
+
+impl Runtime {
+    /// The word used in manifests, tables and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Runtime::Embedded => "embedded",
+            Runtime::Openclaw => "openclaw",
+            Runtime::Command => "command",
+        }
+    }
+}
+
+/// Whether a profile's gateway is the one of its host or deliberately beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// The one gateway that a host has by default.
+    Primary,
+    /// A further one, sharing nothing.
+    Isolated,
+}
+
+impl Isolation {
+    /// The word used in manifests, tables and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Isolation::Primary => "primary",
+            Isolation::Isolated => "isolated",
+        }
+    }
+}
+
+/// Where a profile's gateway runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// On this host.
+    Local,
+    /// On another machine, behind a link.
+    Remote,
+}
+
+/// What the user last asked for; it outlives crashes and reboots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Intent {
+    /// The gateway shall run.
+    Up,
+    /// The gateway shall not run.
+    #[default]
+    Down,
+}
+
+/// What a profile's gateway is doing, as people and scripts see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nothing runs.
+    #[default]
+    Stopped,
+    /// Launched, not yet ready.
+    Starting,
+    /// Answers the protocol.
+    Ready,
+    /// Was ready; its last probe failed.
+    Degraded,
+    /// Asked to end, not yet gone.
+    Stopping,
+    /// Ended unasked; waits before the next attempt.
+    Backoff,
+    /// Given up; needs the user.
+    Failed,
+}
+
+impl State {
+    /// The word used in tables and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            State::Stopped => "stopped",
+            State::Starting => "starting",
+            State::Ready => "ready",
+            State::Degraded => "degraded",
+            State::Stopping => "stopping",
+            State::Backoff => "backoff",
+            State::Failed => "failed",
+        }
+    }
+}
+
+/// Who runs the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner {
+    /// `supervisor` for ours, `none` when nothing runs it; further managers are named by what they are.
+    pub kind: String,
+    /// The service unit, where one runs it.
+    pub unit: Option<String>,
+}
+
+impl Owner {
+    /// Our supervisor.
+    pub fn supervisor() -> Self {
+        Owner { kind: "supervisor".into(), unit: None }
+    }
+
+    /// Nobody.
+    pub fn none() -> Self {
+        Owner { kind: "none".into(), unit: None }
+    }
+}
+
+/// How the last run ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastExit {
+    /// The exit code, unless a signal ended it.
+    pub code: Option<i32>,
+    /// The signal's number, when one ended it.
+    pub signal: Option<i32>,
+    /// In one sentence, why the run is over.
+    pub reason: String,
+    /// The last captured lines of its output, oldest first.
+    pub last_lines: Vec<String>,
+    /// When it ended, in milliseconds since the epoch.
+    pub at_ms: u64,
+}
+
+/// What the last probe saw, layer by layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    /// The port accepts a connection.
+    pub tcp: bool,
+    /// The health path answers.
+    pub http: bool,
+    /// The gateway sent its challenge.
+    pub challenge: bool,
+    /// The gateway said `hello-ok`.
+    pub hello: bool,
+    /// How long all layers took together, in milliseconds.
+    pub latency_ms: Option<f64>,
+}
+
+/// A profile wherever it appears in JSON (DESIGN 3.4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileStatus {
+    /// The profile's name.
+    pub name: String,
+    /// Local or remote.
+    pub kind: Place,
+    /// Primary or isolated.
+    pub isolation: Isolation,
+    /// What the gateway is made of.
+    pub runtime: Runtime,
+    /// The running gateway's version; what it says of itself in `hello-ok`.
+    pub version: Option<String>,
+    /// What the user last asked for.
+    pub intent: Intent,
+    /// What it is doing.
+    pub state: State,
+    /// While starting or stopping: which step.
+    pub phase: Option<String>,
+    /// The gateway's process.
+    pub pid: Option<u32>,
+    /// The gateway's port.
+    pub port: u16,
+    /// Where clients connect.
+    pub url: String,
+    /// First and last port of its block.
+    pub port_block: (u16, u16),
+    /// The state directory.
+    pub state_dir: String,
+    /// The configuration file.
+    pub config_path: String,
+    /// The workspace directory.
+    pub workspace: String,
+    /// Whether a manifest puts it under our supervision.
+    pub managed: bool,
+    /// Who runs it.
+    pub owner: Owner,
+    /// Start of the current run, milliseconds since the epoch.
+    pub started_at_ms: Option<u64>,
+    /// Age of the current run in milliseconds.
+    pub uptime_ms: Option<u64>,
+    /// Unasked restarts since the profile was last started.
+    pub restarts: u32,
+    /// How the last run ended.
+    pub last_exit: Option<LastExit>,
+    /// Resident memory of the gateway's process tree.
+    pub memory_bytes: Option<u64>,
+    /// Processor time between the last two probes, in percent of one core.
+    pub cpu_percent: Option<f64>,
+    /// What the last probe saw.
+    pub probe: Option<Probe>,
+    /// Sentences about what deserves attention.
+    pub warnings: Vec<String>,
+}
+
+/// `supervisor status` (DESIGN 3.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SupervisorStatus {
+    /// The supervisor's process.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// Its control socket.
+    pub socket: String,
+    /// When it began, in milliseconds since the epoch.
+    pub started_at_ms: u64,
+    /// How many profiles it looks after.
+    pub profiles: usize,
+    /// Its own resident memory.
+    pub memory_bytes: u64,
+}
+
+/// Who holds what was wanted (DESIGN 3.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Holder {
+    /// Its process, where the kernel tells.
+    pub pid: Option<u32>,
+    /// The user it runs as, where known.
+    pub user: Option<String>,
+    /// Its program, where the kernel tells.
+    pub program: Option<String>,
+    /// What it is.
+    pub kind: HolderKind,
+    /// The service unit that runs it.
+    pub unit: Option<String>,
+}
+
+/// What a holder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HolderKind {
+    /// A gateway of the real program.
+    Gateway,
+    /// A gateway of this program.
+    EmbeddedGateway,
+    /// An SSH client that forwards the port.
+    SshTunnel,
+    /// A proxy in front of something.
+    Proxy,
+    /// A container.
+    Container,
+    /// A program that is none of these.
+    Other,
+    /// Nothing is known but that the thing is held.
+    Unknown,
+}

@@ -1,0 +1,188 @@
+//! `connect` and `hello-ok`: who a client says it is and what the gateway grants (OPENCLAW.md 4.2).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::frame::StateVersion;
+
+/// Parameters of `connect`, as a client writes them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectParams {
+    /// Lowest protocol version that the client speaks.
+    pub min_protocol: u32,
+    /// Highest protocol version that the client speaks.
+    pub max_protocol: u32,
+    /// The client program.
+    pub client: Client,
+    /// `operator` (the default) or `node`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The scopes asked for; absent means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
+    /// The client's device, with a signature over the challenge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
+    /// The credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<ConnectAuth>,
+}
+
+/// The client program, as it names itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Client {
+    /// One of the protocol's client ids.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// The system it runs on.
+    pub platform: String,
+    /// One of the protocol's client modes.
+    pub mode: String,
+    /// A name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The kind of device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_family: Option<String>,
+    /// Tells two instances of one client apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_id: Option<String>,
+}
+
+/// A device's identity and its signature (OPENCLAW.md 5).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Device {
+    /// Lower-case hex SHA-256 of the raw public key.
+    pub id: String,
+    /// The raw Ed25519 public key, base64url without padding.
+    pub public_key: String,
+    /// The signature, base64url without padding.
+    pub signature: String,
+    /// When it was signed, milliseconds since the epoch.
+    pub signed_at: i64,
+    /// The challenge's nonce.
+    pub nonce: String,
+}
+
+/// The credential that a client offers. It has no `Debug` of its own text: see [`ConnectAuth::fmt`].
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectAuth {
+    /// The shared token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The shared password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// A token that the gateway gave this device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_token: Option<String>,
+    /// A token for a first pairing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bootstrap_token: Option<String>,
+}
+
+impl std::fmt::Debug for ConnectAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ConnectAuth(***)")
+    }
+}
+
+/// The payload of `connect.challenge`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// To be signed by the client's device.
+    pub nonce: String,
+    /// The gateway's clock, milliseconds since the epoch.
+    pub ts: i64,
+}
+
+/// What a gateway grants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HelloOk {
+    /// Always `hello-ok`.
+    pub r#type: String,
+    /// The protocol version spoken from here on.
+    pub protocol: u32,
+    /// The gateway.
+    pub server: Server,
+    /// What can be called and heard.
+    pub features: Features,
+    /// The state at the time of the handshake.
+    pub snapshot: Snapshot,
+    /// What was granted.
+    pub auth: Granted,
+    /// The sizes and times that the connection must keep.
+    pub policy: Policy,
+}
+
+/// The gateway, as it names itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Server {
+    /// Its version.
+    pub version: String,
+    /// This connection.
+    pub conn_id: String,
+    /// The process's life; a new one after each start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
+}
+
+/// What can be called and heard on a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Features {
+    /// Methods that the gateway has.
+    pub methods: Vec<String>,
+    /// Events that it may send.
+    pub events: Vec<String>,
+}
+
+/// The gateway's state at the time of the handshake.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// Who is there.
+    pub presence: Vec<Value>,
+    /// The health snapshot; may be `{}`.
+    pub health: Value,
+    /// Versions of the two above.
+    pub state_version: StateVersion,
+    /// Age of the gateway in milliseconds.
+    pub uptime_ms: u64,
+    /// Admin only: its configuration file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_path: Option<String>,
+    /// Admin only: its state directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<String>,
+    /// Admin only: how it authenticates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_mode: Option<String>,
+}
+
+/// What was granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// `operator` or `node`.
+    pub role: String,
+    /// The scopes of this connection.
+    pub scopes: Vec<String>,
+}
+
+/// The sizes and times that the connection must keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// Largest frame in bytes.
+    pub max_payload: usize,
+    /// Most bytes that may wait for a slow reader.
+    pub max_buffered_bytes: usize,
+    /// Distance of `tick` events in milliseconds.
+    pub tick_interval_ms: u64,
+}

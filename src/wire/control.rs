@@ -1,0 +1,80 @@
+//! Orders to the supervisor. They ride on the Gateway protocol's own frames, one JSON object a line on the
+//! control socket; an error carries the program's own [`Error`] in its details, so that nothing is lost
+//! between the daemon and the terminal.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Fault, Frame, fault};
+use crate::base::{Error, Kind, ProfileName};
+
+/// Start a profile, or join the start that is under way; `profile.phase` events come until the answer.
+pub const PROFILE_START: &str = "profile.start";
+/// Stop a profile, or join the stop that is under way.
+pub const PROFILE_STOP: &str = "profile.stop";
+/// Stop and start as one operation; concurrent ones coalesce.
+pub const PROFILE_RESTART: &str = "profile.restart";
+/// Every profile that the supervisor looks after.
+pub const PROFILE_LIST: &str = "profile.list";
+/// The supervisor itself.
+pub const SUPERVISOR_STATUS: &str = "supervisor.status";
+/// Stop every gateway in parallel, keep the intents, end.
+pub const SUPERVISOR_STOP: &str = "supervisor.stop";
+/// Event: a profile's state or phase changed; the payload is its status.
+pub const PROFILE_CHANGED: &str = "profile.changed";
+
+/// Parameters of the orders that concern one profile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileParams {
+    /// The profile.
+    pub name: ProfileName,
+}
+
+/// The failed answer that carries `error` whole.
+pub fn failure(id: &str, error: &Error) -> Frame {
+    let code = match error.kind() {
+        Kind::Usage | Kind::Config => fault::INVALID_REQUEST,
+        Kind::Denied => fault::FORBIDDEN,
+        _ => fault::UNAVAILABLE,
+    };
+    let details = serde_json::json!({ "code": error.code(), "error": error });
+    Frame::failure(id, Fault::new(code, error.to_string()).details(details))
+}
+
+/// The error inside a failed answer; one that was not made by [`failure`] becomes a plain failure.
+pub fn error_of(fault: Fault) -> Error {
+    let carried = fault.details.as_ref().and_then(|details| details.get("error")).cloned();
+    match carried.map(serde_json::from_value::<Error>) {
+        Some(Ok(error)) => error,
+        _ => Error::new(Kind::Failed, "supervisor_refused", fault.message),
+    }
+}
+
+/// Reads the parameters of an order.
+///
+/// # Errors
+/// A fault that names what is wrong with them.
+pub fn params<T: for<'de> Deserialize<'de>>(method: &str, params: Value) -> Result<T, Fault> {
+    serde_json::from_value(params)
+        .map_err(|error| Fault::invalid(format!("invalid {method} params: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_crosses_the_socket_whole() {
+        let error =
+            Error::new(Kind::Config, "port_in_use", "port 1 is taken").profile("work").remedy("free it");
+        let Frame::Res(response) = failure("1", &error) else { panic!("a response") };
+        assert_eq!(error_of(response.error.unwrap()), error);
+    }
+
+    #[test]
+    fn a_bad_order_names_the_method() {
+        let fault = params::<ProfileParams>(PROFILE_START, serde_json::json!({"name": "../x"})).unwrap_err();
+        assert!(fault.message.starts_with("invalid profile.start params: "), "{}", fault.message);
+    }
+}
