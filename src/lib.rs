@@ -4,7 +4,9 @@
 //!
 //! | floor | folders |
 //! | --- | --- |
-//! | words | [`base`], [`wire`] |
+//! | decisions | [`supervise`], [`wire`] |
+//! | words | [`base`] |
 
 pub mod base;
+pub mod supervise;
 pub mod wire;

@@ -1,0 +1,17 @@
+//! The life of supervised children as pure decisions: `instance` is one child (state × event), `policy` how
+//! long to wait and when to give up, `sweep` the end of a run, `fleet` all of them with their orders.
+//! Nothing here knows a clock, a process or a generator of random numbers: moments and jitter are handed in,
+//! and what shall be done comes back as data for the driver.
+
+pub mod fleet;
+pub mod instance;
+pub mod policy;
+pub mod record;
+pub mod sweep;
+mod turn;
+
+pub use fleet::{Fleet, Tagged};
+pub use instance::{Condition, Instance};
+pub use policy::{Policy, Restart};
+pub use record::{Action, Event, Exit, GiveUp, Reason, Report, Run, Signal, Timer};
+pub use sweep::{Sweep, SweepEvent, SweepStep};

@@ -1,0 +1,266 @@
+//! The cells of the table in `instance`: one event's effect on one instance, gathered into actions.
+
+use super::instance::{Condition, Instance};
+use super::policy::{Policy, Restart};
+use super::record::{Action, Event, GiveUp, Reason, Report, Signal};
+use crate::base::Moment;
+use crate::base::record::Intent;
+
+/// One step of one instance.
+pub(super) struct Turn<'a> {
+    instance: &'a mut Instance,
+    now: Moment,
+    policy: &'a Policy,
+    jitter: f64,
+    actions: Vec<Action>,
+    publish: bool,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(instance: &'a mut Instance, now: Moment, policy: &'a Policy, jitter: f64) -> Self {
+        Turn { instance, now, policy, jitter, actions: Vec::new(), publish: false }
+    }
+
+    /// The actions of the step; one `Publish`, behind all the others, stands for all that changed.
+    pub(super) fn finish(mut self) -> Vec<Action> {
+        if self.publish {
+            self.actions.push(Action::Publish);
+        }
+        self.actions
+    }
+
+    pub(super) fn impossible(&mut self, event: Event) {
+        self.report(Report::Impossible { condition: self.instance.condition, event });
+    }
+
+    // Orders.
+
+    pub(super) fn note(&mut self, want: Intent) {
+        if want == Intent::Down {
+            // Whatever stop is under way is now an asked one, and what comes next begins afresh.
+            self.instance.fault = None;
+            self.forget();
+        }
+        if self.instance.want != want {
+            self.instance.want = want;
+            self.actions.push(Action::Save);
+            self.publish = true;
+        }
+    }
+
+    pub(super) fn note_drain(&mut self) {
+        self.instance.draining = true;
+    }
+
+    pub(super) fn start_afresh(&mut self) {
+        self.note(Intent::Up);
+        if !self.instance.draining {
+            self.forget();
+            self.launch();
+        }
+    }
+
+    /// The user does not want to wait; failures in a row stay, so that a hopeless start still slows down.
+    pub(super) fn start_early(&mut self) {
+        self.note(Intent::Up);
+        self.launch();
+    }
+
+    pub(super) fn stop_as_asked(&mut self) {
+        self.note(Intent::Down);
+        self.stop(None);
+    }
+
+    pub(super) fn give_rest(&mut self) {
+        self.note(Intent::Down);
+        self.settle(Condition::Down);
+    }
+
+    pub(super) fn drain_run(&mut self) {
+        self.note_drain();
+        self.stop(None);
+    }
+
+    pub(super) fn drain_rest(&mut self) {
+        self.note_drain();
+        self.settle(Condition::Down);
+    }
+
+    // The child's life.
+
+    pub(super) fn adopt(&mut self) {
+        self.instance.run = self.instance.run.next();
+        self.begin();
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.instance.degraded = false;
+        if self.instance.target() == Intent::Down {
+            return self.stop(None);
+        }
+        self.enter(Condition::Starting);
+        self.instance.start_began = self.now;
+        self.actions.push(Action::Probe { run: self.instance.run });
+        self.arm(self.policy.start_deadline(self.now, self.now));
+    }
+
+    pub(super) fn spawn_failed(&mut self, permanent: bool) {
+        if self.instance.target() == Intent::Down {
+            return self.settle(Condition::Down);
+        }
+        if permanent {
+            self.failed(Reason::SpawnFailed);
+            return self.give_up(GiveUp::Refused, Reason::SpawnFailed);
+        }
+        self.by_policy(Reason::SpawnFailed, true);
+    }
+
+    pub(super) fn extend_start(&mut self) {
+        self.arm(self.policy.start_deadline(self.instance.start_began, self.now));
+    }
+
+    pub(super) fn become_ready(&mut self) {
+        self.enter(Condition::Ready);
+        self.arm(self.now + self.policy.stable_after);
+    }
+
+    pub(super) fn probed(&mut self, healthy: bool) {
+        if self.instance.degraded == healthy {
+            self.instance.degraded = !healthy;
+            self.publish = true;
+        }
+    }
+
+    pub(super) fn fail_and_stop(&mut self, reason: Reason) {
+        self.stop(Some(reason));
+    }
+
+    pub(super) fn forget_failures(&mut self) {
+        self.instance.failures = 0;
+    }
+
+    pub(super) fn kill(&mut self) {
+        let run = self.instance.run;
+        self.instance.kills += 1;
+        self.actions.push(Action::Signal { run, signal: Signal::Kill });
+        self.arm(self.now + self.policy.kill_timeout);
+        match self.instance.kills {
+            1 => self.publish = true,
+            2 => self.report(Report::Unkillable { run }),
+            _ => {}
+        }
+    }
+
+    pub(super) fn stopped(&mut self) {
+        match self.instance.fault.take() {
+            _ if self.instance.target() == Intent::Down => self.settle(Condition::Down),
+            Some(reason) => self.by_policy(reason, true),
+            None => self.launch(),
+        }
+    }
+
+    pub(super) fn retry(&mut self) {
+        self.instance.restarts += 1;
+        self.instance.attempts.note(self.now);
+        self.launch();
+    }
+
+    /// A run ended unasked: what comes next. `failure` is false for an end that was none.
+    pub(super) fn by_policy(&mut self, reason: Reason, failure: bool) {
+        let (config, clean) = match reason {
+            Reason::Exited(exit) => (exit.is_config(), exit.is_clean()),
+            Reason::StartTimeout | Reason::Hung | Reason::SpawnFailed => (false, false),
+        };
+        if failure {
+            self.failed(reason);
+        }
+        if self.instance.target() == Intent::Down {
+            return self.settle(Condition::Down);
+        }
+        if config {
+            return self.give_up(GiveUp::Configuration, reason);
+        }
+        match self.policy.restart {
+            Restart::Never => return self.settle(Condition::Down),
+            Restart::OnFailure if clean => return self.settle(Condition::Down),
+            Restart::OnFailure | Restart::Always => {}
+        }
+        let wait = match failure {
+            true => self.policy.delay(self.instance.failures, self.jitter),
+            false => self.policy.delay_min,
+        };
+        let at = self.now + wait;
+        let restarts_per_hour = self.policy.budget();
+        if !self.instance.attempts.allow(at, restarts_per_hour) {
+            return self.give_up(GiveUp::BudgetSpent { restarts_per_hour }, reason);
+        }
+        if wait.is_zero() {
+            return self.retry();
+        }
+        self.enter(Condition::Resting);
+        self.arm(at);
+    }
+
+    // Their parts.
+
+    fn launch(&mut self) {
+        self.disarm();
+        self.enter(Condition::Launching);
+        self.instance.run = self.instance.run.next();
+        self.actions.push(Action::Spawn { run: self.instance.run });
+    }
+
+    fn stop(&mut self, fault: Option<Reason>) {
+        self.enter(Condition::Stopping);
+        self.instance.fault = fault;
+        self.instance.kills = 0;
+        self.actions.push(Action::Signal { run: self.instance.run, signal: Signal::Terminate });
+        self.arm(self.now + self.policy.stop_timeout);
+    }
+
+    fn give_up(&mut self, why: GiveUp, last: Reason) {
+        self.settle(Condition::Broken);
+        self.instance.gave_up = Some(why);
+        self.report(Report::GaveUp { why, last });
+    }
+
+    fn settle(&mut self, condition: Condition) {
+        self.disarm();
+        self.enter(condition);
+    }
+
+    fn enter(&mut self, condition: Condition) {
+        self.instance.condition = condition;
+        self.instance.gave_up = None;
+        self.instance.degraded = false;
+        self.publish = true;
+    }
+
+    fn failed(&mut self, reason: Reason) {
+        self.instance.failures = self.instance.failures.saturating_add(1);
+        self.instance.last_failure = Some(reason);
+        self.report(Report::Failed { run: self.instance.run, reason });
+    }
+
+    fn forget(&mut self) {
+        self.instance.failures = 0;
+        self.instance.restarts = 0;
+        self.instance.attempts.clear();
+        self.instance.last_failure = None;
+    }
+
+    fn arm(&mut self, at: Moment) {
+        let timer = self.instance.set_timer();
+        self.actions.push(Action::Arm { timer, at });
+    }
+
+    fn disarm(&mut self) {
+        if self.instance.clear_timer() {
+            self.actions.push(Action::Disarm);
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        self.actions.push(Action::Report(report));
+    }
+}
