@@ -262,8 +262,12 @@ impl Member {
         let (signal, stuck) = match sweep.step(event) {
             SweepStep::Wait => return Vec::new(),
             SweepStep::Done(exit) => {
-                self.clearing = None;
-                let mut actions = if begun { vec![Action::Disarm] } else { Vec::new() };
+                let mut actions = Vec::new();
+                if self.clearing.take().is_some() {
+                    // What the instance set meanwhile never reached the driver; the sweep's timer is the one.
+                    self.instance.clear_timer();
+                    actions.push(Action::Disarm);
+                }
                 actions.extend(self.instance.step(Event::Exited { run, exit }, now, &self.policy, jitter));
                 return actions;
             }
