@@ -165,7 +165,7 @@ impl<'a> Turn<'a> {
         self.launch();
     }
 
-    /// A run ended unasked: what comes next. `failure` is false for an end that was none.
+    /// A run ended unasked while up is wanted: what comes next. `failure` is false for an end that was none.
     pub(super) fn by_policy(&mut self, reason: Reason, failure: bool) {
         let (config, clean) = match reason {
             Reason::Exited(exit) => (exit.is_config(), exit.is_clean()),
@@ -173,9 +173,6 @@ impl<'a> Turn<'a> {
         };
         if failure {
             self.failed(reason);
-        }
-        if self.instance.target() == Intent::Down {
-            return self.settle(Condition::Down);
         }
         if config {
             return self.give_up(GiveUp::Configuration, reason);
