@@ -4,9 +4,10 @@
 //!
 //! | floor | folders |
 //! | --- | --- |
-//! | decisions | [`supervise`], [`wire`] |
+//! | decisions | [`conflict`], [`supervise`], [`wire`] |
 //! | words | [`base`] |
 
 pub mod base;
+pub mod conflict;
 pub mod supervise;
 pub mod wire;
