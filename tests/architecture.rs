@@ -78,7 +78,8 @@ const EFFECTS: [Effect; 11] = [
     Effect {
         name: "environment",
         words: &["std::env", "env::var", "env::vars", "env::args", "env::set_var", "env::current_dir"],
-        harmless: &[],
+        // Neither is of the environment: what the program was built for, and which file it is.
+        harmless: &["std::env::consts", "std::env::current_exe"],
         places: &["main.rs"],
     },
     Effect {
@@ -181,7 +182,8 @@ fn end_of_prose(bytes: &[u8], at: usize) -> Option<usize> {
         }
     }
     let quote = rest[0];
-    let character = quote == b'\'' && !within_word && {
+    let byte = at > 0 && bytes[at - 1] == b'b' && (at == 1 || !is_word(bytes[at - 2]));
+    let character = quote == b'\'' && (byte || !within_word) && {
         // A lifetime has no closing quote behind its first letter.
         let letter = std::str::from_utf8(&rest[1..rest.len().min(5)]).unwrap_or_else(|error| {
             std::str::from_utf8(&rest[1..1 + error.valid_up_to()]).unwrap_or_default()
@@ -507,7 +509,7 @@ fn heads_names_and_unfinished_work_are_found() {
 
 #[test]
 fn blanking_keeps_lines_and_lets_no_literal_pass_for_code() {
-    let text = "a /* { */ \"}\\\"{\" r#\"\"{\"# b\"{\" '{' '\\'' &'a str // {\nb";
+    let text = "a /* { */ \"}\\\"{\" r#\"\"{\"# b\"{\" '{' b'{' b'\\'' '\\'' &'a str // {\nb";
     let blank = blanked(text);
     assert!(!blank.contains(['{', '}']) && blank.contains("&'a str") && blank.ends_with("\nb"), "{blank}");
     assert_eq!(blank.len(), text.len());
