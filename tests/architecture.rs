@@ -1,6 +1,8 @@
 //! The house rules, held by a test that walks `src` with no parser: floors, effects, sizes, names. All
 //! findings are listed at once, and every rule is tried on a bad sample first, so that it can fail.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 
