@@ -4,10 +4,12 @@
 //!
 //! | floor | folders |
 //! | --- | --- |
-//! | decisions | [`conflict`], [`supervise`], [`wire`] |
+//! | decisions | [`profile`], [`conflict`], [`supervise`], [`wire`], [`access`] |
 //! | words | [`base`] |
 
+pub mod access;
 pub mod base;
 pub mod conflict;
+pub mod profile;
 pub mod supervise;
 pub mod wire;

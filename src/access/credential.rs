@@ -1,0 +1,176 @@
+//! Which credential goes to a profile's own gateway on this host (OPENCLAW.md 7.2, INCIDENTS E4). The order of the
+//! real CLI, but for one step: `gateway.remote.*` was kept for another machine and never goes to this one.
+
+use std::fmt;
+
+use crate::base::{Error, Kind, Result, Secret};
+use crate::profile::Environment;
+use crate::profile::config::{AuthMode, GatewayConfig, SecretSource, is_variable};
+
+/// Texts that stand where a secret was meant: what scripts leave behind, and what the real CLI prints in its place.
+const PLACEHOLDERS: [&str; 4] = ["", "undefined", "null", "__OPENCLAW_REDACTED__"];
+
+/// What is shown to a gateway.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A shared token.
+    Token(Secret),
+    /// A shared password.
+    Password(Secret),
+    /// Nothing.
+    None,
+}
+
+/// Where a credential was found, in words; never its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialSource(String);
+
+impl CredentialSource {
+    /// A source that is described by `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        CredentialSource(text.into())
+    }
+}
+
+impl fmt::Display for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One kind of credential: where it may be.
+struct Places<'a> {
+    key: &'static str,
+    config: Option<&'a SecretSource>,
+    variable: &'static str,
+}
+
+/// The credential for the profile's own gateway. `own_env` says whether the environment's `OPENCLAW_*` variables are
+/// this profile's (`profile::resolve::own_env`); `lookup` fetches what the configuration refers to.
+///
+/// # Errors
+/// [`Kind::Config`]: code `credential_placeholder` for a text that only stands in for a secret, `credential_missing`
+/// for a reference that leads to nothing, `credential_unsupported` for one that only the real program can follow; and
+/// what `lookup` returns.
+pub fn for_local(
+    config: &GatewayConfig,
+    env: &Environment,
+    own_env: bool,
+    lookup: &dyn Fn(&SecretSource) -> Result<Option<Secret>>,
+) -> Result<(Credential, CredentialSource)> {
+    let auth = &config.auth;
+    let token =
+        Places { key: "gateway.auth.token", config: auth.token.as_ref(), variable: "OPENCLAW_GATEWAY_TOKEN" };
+    let password = Places {
+        key: "gateway.auth.password",
+        config: auth.password.as_ref(),
+        variable: "OPENCLAW_GATEWAY_PASSWORD",
+    };
+    let env = own_env.then_some(env);
+    let as_token = |found: Option<(Secret, CredentialSource)>| {
+        found.map(|(secret, source)| (Credential::Token(secret), source))
+    };
+    let as_password = |found: Option<(Secret, CredentialSource)>| {
+        found.map(|(secret, source)| (Credential::Password(secret), source))
+    };
+    let found = match auth.mode {
+        Some(AuthMode::None) => {
+            return Ok((Credential::None, CredentialSource::new("gateway.auth.mode none")));
+        }
+        Some(AuthMode::TrustedProxy) => None,
+        Some(AuthMode::Token) => as_token(token.find(env, lookup)?),
+        Some(AuthMode::Password) => as_password(password.find(env, lookup)?),
+        None => match as_token(token.find(env, lookup)?) {
+            Some(found) => Some(found),
+            None => as_password(password.find(env, lookup)?),
+        },
+    };
+    Ok(found.unwrap_or_else(|| (Credential::None, CredentialSource::new("nothing configured"))))
+}
+
+impl Places<'_> {
+    /// The configuration's secret, else the environment's.
+    fn find(
+        &self,
+        env: Option<&Environment>,
+        lookup: &dyn Fn(&SecretSource) -> Result<Option<Secret>>,
+    ) -> Result<Option<(Secret, CredentialSource)>> {
+        if let Some(source) = self.config {
+            let secret = fetch(self.key, source, lookup)?;
+            return Ok(Some((check(self.key, secret)?, CredentialSource::new(describe(self.key, source)))));
+        }
+        let Some(value) = env.and_then(|env| env.raw(self.variable)).filter(|value| !value.trim().is_empty())
+        else {
+            return Ok(None);
+        };
+        let secret = check(self.variable, Secret::new(value))?;
+        Ok(Some((secret, CredentialSource::new(format!("env {}", self.variable)))))
+    }
+}
+
+/// Fetches what a configuration key refers to.
+///
+/// # Errors
+/// As [`for_local`].
+pub fn fetch(
+    key: &str,
+    source: &SecretSource,
+    lookup: &dyn Fn(&SecretSource) -> Result<Option<Secret>>,
+) -> Result<Secret> {
+    let refused =
+        |code, what: String, remedy: String| Err(Error::new(Kind::Config, code, what).remedy(remedy));
+    match source {
+        SecretSource::Inline(secret) => Ok(secret.clone()),
+        SecretSource::Unsupported(what) => refused(
+            "credential_unsupported",
+            format!("{key} is {what}, which only the real OpenClaw can read"),
+            format!(
+                "pass the secret by --token-file or --password-file, or let {key} refer to a variable or file"
+            ),
+        ),
+        SecretSource::Env(name) => match lookup(source)? {
+            Some(secret) => Ok(secret),
+            None => refused(
+                "credential_missing",
+                format!("{key} refers to ${{{name}}}, which is not set"),
+                format!("set {name}, or change {key} in openclaw.json"),
+            ),
+        },
+        SecretSource::File { path, .. } => match lookup(source)? {
+            Some(secret) => Ok(secret),
+            None => refused(
+                "credential_missing",
+                format!("{key} refers to {path}, which holds no such secret"),
+                format!("mend {path}, or change {key} in openclaw.json"),
+            ),
+        },
+    }
+}
+
+/// The secret without the line end that editors and `echo` leave behind it.
+///
+/// # Errors
+/// [`Kind::Config`], code `credential_placeholder`, naming `place`, for a text that is no secret.
+pub fn check(place: &str, secret: Secret) -> Result<Secret> {
+    let text = secret.expose().trim();
+    let variable = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    let what = match variable {
+        Some(name) if is_variable(&name.to_ascii_uppercase()) => {
+            format!("{place} is the unexpanded text ${{{name}}}")
+        }
+        _ if text.is_empty() => format!("{place} is empty"),
+        _ if PLACEHOLDERS.contains(&text) => format!("{place} is the literal text `{text}`, not a secret"),
+        _ if text.len() == secret.expose().len() => return Ok(secret),
+        _ => return Ok(Secret::new(text)),
+    };
+    Err(Error::new(Kind::Config, "credential_placeholder", what)
+        .remedy(format!("put the real secret into {place}, or remove it")))
+}
+
+fn describe(key: &str, source: &SecretSource) -> String {
+    match source {
+        SecretSource::Env(name) => format!("config {key} (${{{name}}})"),
+        SecretSource::File { path, .. } => format!("config {key} (file {path})"),
+        SecretSource::Inline(_) | SecretSource::Unsupported(_) => format!("config {key}"),
+    }
+}

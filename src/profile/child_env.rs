@@ -1,0 +1,125 @@
+//! The environment of a gateway's process, built from nothing: an allow-list of what any program needs to know of
+//! the machine and its user, then what pins the profile. What the shell happened to export decides nothing, and no
+//! credential travels this way (I8, INCIDENTS B2).
+//!
+//! Left out on purpose: `TERM` (output goes to a file, colours would end there), `NODE_OPTIONS` (a debugger or a
+//! preloaded file from somebody's shell), `SSH_AUTH_SOCK` (somebody's keys), and everything by which a gateway
+//! would believe that systemd or launchd supervises it (`INVOCATION_ID`, `JOURNAL_STREAM`, `NOTIFY_SOCKET`, …).
+//! Let in: the XDG folders. They say where this user keeps things, and an embedded gateway finds its manifest there.
+
+use std::collections::BTreeMap;
+
+use super::{Environment, Profile};
+use crate::base::record::Runtime;
+
+/// Variables that pass as they are.
+const PASSED: [&str; 26] = [
+    "ALL_PROXY",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LANG",
+    "LANGUAGE",
+    "LOGNAME",
+    "NODE_EXTRA_CA_CERTS",
+    "NODE_USE_SYSTEM_CA",
+    "NO_PROXY",
+    "PATH",
+    "SHELL",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+    "XDG_STATE_HOME",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Where the host slot is kept; it belongs to the machine, not to a profile, and our own gateway asks for it.
+const HOST_LOCK: &str = "OPENCLAW_HOST_LOCK";
+
+/// Variables that no manifest can let through: they pin the profile, carry its credentials, or claim another
+/// supervisor.
+const RESERVED: [&str; 16] = [
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "MANAGERPID",
+    "NOTIFY_SOCKET",
+    "OPENCLAW_CONFIG_PATH",
+    "OPENCLAW_HOME",
+    "OPENCLAW_NO_RESPAWN",
+    "OPENCLAW_PROFILE",
+    "OPENCLAW_STATE_DIR",
+    "OPENCLAW_WORKSPACE_DIR",
+    "SYSTEMD_EXEC_PID",
+    "WATCHDOG_PID",
+    "XPC_SERVICE_NAME",
+];
+
+/// Beginnings of further such names.
+const RESERVED_PREFIXES: [&str; 6] = [
+    "OPENCLAW_GATEWAY_",
+    "OPENCLAW_LAUNCHD_",
+    "OPENCLAW_SERVICE_",
+    "OPENCLAW_SUPERVISOR_",
+    "OPENCLAW_SYSTEMD_",
+    "OPENCLAW_WINDOWS_",
+];
+
+/// The environment of the profile's gateway. `env` is the whole snapshot: of its `OPENCLAW_*` variables only those
+/// that the manifest names in `runtime.pass_env` pass.
+pub fn child_env(profile: &Profile, runtime: Runtime, env: &Environment) -> BTreeMap<String, String> {
+    let passes = |name: &str| {
+        PASSED.contains(&name)
+            || name.starts_with("LC_")
+            || (name == HOST_LOCK && runtime == Runtime::Embedded)
+            || (profile.pass_env.iter().any(|passed| passed == name) && check_passable(name).is_ok())
+    };
+    let mut vars: BTreeMap<String, String> = env
+        .iter()
+        .filter(|(name, _)| passes(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let mut pin = |name: &str, value: String| vars.insert(name.to_owned(), value);
+    if !profile.name.is_default() {
+        pin("OPENCLAW_PROFILE", profile.name.to_string());
+    }
+    let paths = &profile.paths;
+    pin("OPENCLAW_STATE_DIR", paths.state_dir.display().to_string());
+    pin("OPENCLAW_CONFIG_PATH", paths.config_path.display().to_string());
+    pin("OPENCLAW_WORKSPACE_DIR", paths.workspace.display().to_string());
+    pin("OPENCLAW_GATEWAY_PORT", profile.port.to_string());
+    if runtime == Runtime::Openclaw {
+        // A restart stays in the process, services stay ours, and no other manager is looked for.
+        pin("OPENCLAW_NO_RESPAWN", "1".into());
+        pin("OPENCLAW_SUPERVISOR_MODE", "external".into());
+        pin("OPENCLAW_SERVICE_REPAIR_POLICY", "external".into());
+    }
+    vars
+}
+
+/// Whether a manifest may name this variable in `runtime.pass_env`.
+///
+/// # Errors
+/// A reason in words.
+pub fn check_passable(name: &str) -> Result<(), String> {
+    let mut letters = name.bytes();
+    let begins = letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_');
+    if !begins || !letters.all(|letter| letter.is_ascii_alphanumeric() || letter == b'_') {
+        return Err(format!("{name:?} is not a variable's name"));
+    }
+    if RESERVED.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+        return Err(format!("{name} is set by the supervisor or kept from the child; remove it"));
+    }
+    Ok(())
+}

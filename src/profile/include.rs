@@ -1,0 +1,230 @@
+//! `openclaw.json` as a tree: reading JSON5 with a place for every fault, and `$include` with the real program's
+//! rules (OPENCLAW.md 8.3). Files are read by the caller; here it is decided which, and what their sum is.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::base::{Error, Kind, Result};
+
+/// How deep files may include files.
+pub const DEPTH_MAX: usize = 10;
+/// Largest file, in bytes.
+pub const FILE_MAX: usize = 2 << 20;
+/// How deep objects and lists may nest; the reader recurses, so the stack is the limit behind it.
+const NESTING_MAX: usize = 128;
+/// The key that names files to be merged in.
+const INCLUDE: &str = "$include";
+
+/// Reads JSON5: comments, trailing commas and a byte order mark are fine.
+///
+/// # Errors
+/// [`Kind::Config`], code `config_invalid`, with file, line and column and what was expected; also for a file that
+/// is too large or too deeply nested, and for one that is empty: an emptied file is a fault, not a choice.
+pub fn read(text: &str, file: &Path) -> Result<Value> {
+    if text.len() > FILE_MAX {
+        return Err(invalid(file, None, format!("it is larger than {} MiB", FILE_MAX >> 20)));
+    }
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(offset) = too_deep(body) {
+        let position = json5::Position::from_offset(offset, body);
+        return Err(invalid(file, Some(position), format!("nested deeper than {NESTING_MAX} levels")));
+    }
+    let value: Value = json5::from_str(body).map_err(|error| {
+        let what = match error.code() {
+            Some(code) => code.to_string(),
+            // The reader's own text; it never quotes values.
+            None => "not valid JSON5".to_owned(),
+        };
+        invalid(file, error.position(), what)
+    })?;
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err(invalid(file, None, "it is not an object in braces".into()))
+    }
+}
+
+/// An error about `file`, which stands in front of everything.
+pub(super) fn invalid(file: &Path, position: Option<json5::Position>, what: String) -> Error {
+    let file = file.display();
+    let place = match position {
+        Some(position) => format!("{file}:{}:{}", position.line + 1, position.column + 1),
+        None => file.to_string(),
+    };
+    Error::new(Kind::Config, "config_invalid", format!("{place}: {what}"))
+        .remedy(format!("mend {file}; `openclaw config validate` lists every fault"))
+}
+
+/// Where the text nests too deeply, as a byte offset. Brackets in texts and comments do not count.
+fn too_deep(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut depth, mut at) = (0_usize, 0);
+    while at < bytes.len() {
+        let after =
+            |end: &str| text.get(at + 2..).and_then(|rest| rest.find(end)).map(|length| at + 2 + length);
+        match bytes[at] {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            quote @ (b'"' | b'\'') => {
+                at += 1;
+                while at < bytes.len() && bytes[at] != quote {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+            }
+            b'/' if bytes.get(at + 1) == Some(&b'/') => at = after("\n").unwrap_or(bytes.len()),
+            b'/' if bytes.get(at + 1) == Some(&b'*') => at = after("*/").map_or(bytes.len(), |end| end + 1),
+            _ => {}
+        }
+        if depth > NESTING_MAX {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Every file that the tree names by `$include`, in the order in which they are merged.
+pub fn includes(value: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(value, &mut found);
+    found
+}
+
+fn collect(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            match map.get(INCLUDE) {
+                Some(Value::String(file)) => found.push(file.clone()),
+                Some(Value::Array(files)) => {
+                    found.extend(files.iter().filter_map(Value::as_str).map(str::to_owned));
+                }
+                _ => {}
+            }
+            map.iter().filter(|(key, _)| *key != INCLUDE).for_each(|(_, inner)| collect(inner, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        _ => {}
+    }
+}
+
+/// `over` laid upon `base`: objects key by key, lists one behind the other, anything else replaced.
+pub fn merge(base: Value, over: Value) -> Value {
+    match (base, over) {
+        (Value::Object(mut base), Value::Object(over)) => {
+            for (key, value) in over {
+                let merged = match base.remove(&key) {
+                    Some(below) => merge(below, value),
+                    None => value,
+                };
+                base.insert(key, merged);
+            }
+            Value::Object(base)
+        }
+        (Value::Array(mut base), Value::Array(over)) => {
+            base.extend(over);
+            Value::Array(base)
+        }
+        (_, over) => over,
+    }
+}
+
+/// The tree with every `$include` replaced by what it names: later files win over earlier ones, sibling keys
+/// over all of them. `load` reads the file that is named in a file of the folder `from` and returns its tree and its
+/// own path.
+///
+/// # Errors
+/// What `load` returns, and [`Kind::Config`] for a circle, for more than ten levels, and for an `$include` that is
+/// neither a text nor a list of texts.
+pub fn expand(
+    value: Value,
+    file: &Path,
+    load: &mut dyn FnMut(&Path, &str) -> Result<(Value, PathBuf)>,
+) -> Result<Value> {
+    expand_within(value, &mut vec![file.to_path_buf()], load)
+}
+
+fn expand_within(
+    value: Value,
+    chain: &mut Vec<PathBuf>,
+    load: &mut dyn FnMut(&Path, &str) -> Result<(Value, PathBuf)>,
+) -> Result<Value> {
+    let mut map = match value {
+        Value::Object(map) => map,
+        Value::Array(items) => {
+            let items = items.into_iter().map(|item| expand_within(item, chain, load));
+            return items.collect::<Result<_>>().map(Value::Array);
+        }
+        plain => return Ok(plain),
+    };
+    let included = match map.remove(INCLUDE) {
+        Some(named) => Some(included(named, chain, load)?),
+        None => None,
+    };
+    let mut siblings = Map::new();
+    for (key, inner) in map {
+        siblings.insert(key, expand_within(inner, chain, load)?);
+    }
+    Ok(match included {
+        Some(tree) if siblings.is_empty() => tree,
+        Some(tree) => merge(tree, Value::Object(siblings)),
+        None => Value::Object(siblings),
+    })
+}
+
+fn included(
+    named: Value,
+    chain: &mut Vec<PathBuf>,
+    load: &mut dyn FnMut(&Path, &str) -> Result<(Value, PathBuf)>,
+) -> Result<Value> {
+    let here = chain.last().cloned().unwrap_or_default();
+    let wrong = || invalid(&here, None, format!("`{INCLUDE}` must be a text or a list of texts"));
+    let files: Vec<String> = match named {
+        Value::String(file) => vec![file],
+        Value::Array(files) => {
+            let texts = files.into_iter().map(|file| file.as_str().map(str::to_owned));
+            texts.collect::<Option<_>>().ok_or_else(wrong)?
+        }
+        _ => return Err(wrong()),
+    };
+    if chain.len() > DEPTH_MAX {
+        return Err(invalid(&here, None, format!("`{INCLUDE}` goes deeper than {DEPTH_MAX} files")));
+    }
+    let folder = here.parent().unwrap_or(Path::new("/")).to_path_buf();
+    let mut sum = Value::Object(Map::new());
+    for file in files {
+        let (tree, path) = load(&folder, &file)?;
+        if chain.contains(&path) {
+            return Err(invalid(&here, None, format!("`{INCLUDE}` of {file:?} goes in a circle")));
+        }
+        chain.push(path);
+        let tree = expand_within(tree, chain, load)?;
+        chain.pop();
+        sum = merge(sum, tree);
+    }
+    Ok(sum)
+}
+
+/// The path of an included file, when it lies below one of the allowed `roots` by its spelling. The caller resolves
+/// links and asks again before it opens the file.
+///
+/// # Errors
+/// [`Kind::Config`] when the file lies elsewhere.
+pub fn include_path(folder: &Path, named: &str, roots: &[PathBuf]) -> Result<PathBuf> {
+    let mut path = PathBuf::new();
+    for part in folder.join(named).components() {
+        match part {
+            Component::ParentDir => {
+                path.pop();
+            }
+            Component::CurDir => {}
+            part => path.push(part),
+        }
+    }
+    if roots.iter().any(|root| path.starts_with(root)) {
+        return Ok(path);
+    }
+    let what = format!("`{INCLUDE}` of {named:?} leaves the configuration's folder");
+    Err(invalid(folder, None, what)
+        .remedy("move the file beside openclaw.json, or name its folder in OPENCLAW_INCLUDE_ROOTS"))
+}

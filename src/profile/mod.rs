@@ -1,0 +1,25 @@
+//! What a profile is: from the raw file to the resolved profile, `openclaw.json`, paths, port blocks, isolation
+//! between profiles, and what a child is given to run with. Everything here decides from values that were
+//! handed in; nothing reads a file, a clock or the environment.
+
+pub mod child_env;
+pub mod config;
+pub mod create;
+pub mod environment;
+pub mod include;
+pub mod isolation;
+pub mod launch;
+pub mod manifest;
+pub mod paths;
+pub mod ports;
+pub mod remote;
+pub mod resolve;
+pub mod resolved;
+pub mod size;
+
+pub use config::{GatewayConfig, SecretSource};
+pub use environment::Environment;
+pub use manifest::Manifest;
+pub use paths::{Paths, SupervisorPaths};
+pub use resolve::{Flags, Selection, resolve, select};
+pub use resolved::{Profile, Source};

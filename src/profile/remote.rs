@@ -1,0 +1,230 @@
+//! How a remote profile's gateway is reached: the link as written, checked and completed.
+
+use std::path::{Path, PathBuf};
+
+use super::config::RemoteConfig;
+use super::environment::expand_tilde;
+use super::manifest::RemoteTable;
+use super::resolved::{HostKeyPolicy, Transport};
+use crate::base::port::DEFAULT_PORT;
+use crate::base::{Error, Kind, ProfileName, Result};
+
+/// The link to a remote gateway, complete.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remote {
+    /// By tunnel or directly.
+    pub transport: Transport,
+    /// `user@host`, `host`, or a host of the user's SSH configuration; there for transport `ssh`.
+    pub target: Option<String>,
+    /// The SSH server's port; left to the SSH configuration when absent.
+    pub ssh_port: Option<u16>,
+    /// The SSH key file.
+    pub identity: Option<PathBuf>,
+    /// The file of known host keys.
+    pub known_hosts: Option<PathBuf>,
+    /// Who decides about an unknown host key.
+    pub host_key_policy: HostKeyPolicy,
+    /// The gateway's port on the other machine.
+    pub remote_port: u16,
+    /// `ws://` or `wss://`; there for transport `direct`.
+    pub url: Option<String>,
+    /// SHA-256 of the certificate, 64 lower-case hexadecimal digits.
+    pub tls_fingerprint: Option<String>,
+    /// A file that holds the token.
+    pub token_file: Option<PathBuf>,
+    /// A file that holds the password.
+    pub password_file: Option<PathBuf>,
+}
+
+/// What is wrong with a link: the key, where one is to blame, and why.
+pub(super) type Fault = (Option<&'static str>, String);
+
+/// Checks that the values of a `[remote]` table fit together.
+pub(super) fn check(link: &RemoteTable) -> std::result::Result<(), Fault> {
+    let transport = transport_of(link.transport, link.url.as_deref());
+    let own_keys: &[(&'static str, bool)] = match transport {
+        Transport::Ssh => &[("url", link.url.is_some())],
+        Transport::Direct => &[
+            ("target", link.target.is_some()),
+            ("ssh_port", link.ssh_port.is_some()),
+            ("identity", link.identity.is_some()),
+            ("known_hosts", link.known_hosts.is_some()),
+            ("host_key_policy", link.host_key_policy.is_some()),
+            ("remote_port", link.remote_port.is_some()),
+            ("local_port", link.local_port.is_some()),
+        ],
+    };
+    if let Some((key, _)) = own_keys.iter().find(|(_, given)| *given) {
+        return Err((Some(key), format!("has no meaning with transport = {:?}", transport.as_str())));
+    }
+    match (transport, &link.target, &link.url) {
+        (Transport::Ssh, None, _) => return Err((None, "needs `target`, for example ana@server".into())),
+        (Transport::Ssh, Some(target), _) => check_target(target).map_err(|why| (Some("target"), why))?,
+        (Transport::Direct, _, None) => {
+            return Err((None, "needs `url`, for example wss://server.example:443".into()));
+        }
+        (Transport::Direct, _, Some(url)) => {
+            let url = websocket_url(url).map_err(|why| (Some("url"), why))?;
+            if link.tls_fingerprint.is_some() && !url.starts_with("wss://") {
+                return Err((Some("tls_fingerprint"), "needs a wss:// url".into()));
+            }
+        }
+    }
+    if let Some(text) = &link.tls_fingerprint {
+        fingerprint(text).map_err(|why| (Some("tls_fingerprint"), why))?;
+    }
+    if link.token_file.is_some() && link.password_file.is_some() {
+        return Err((Some("password_file"), "a gateway takes a token or a password, not both".into()));
+    }
+    Ok(())
+}
+
+impl Remote {
+    /// The link of a manifest.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] when its values do not fit together.
+    pub fn from_manifest(name: &ProfileName, link: &RemoteTable, home: &Path) -> Result<Remote> {
+        check(link).map_err(|(key, why)| {
+            let key = key.map(|key| format!(".{key}")).unwrap_or_default();
+            refused(name, format!("remote{key}: {why}"))
+        })?;
+        let path = |text: &Option<String>| text.as_deref().and_then(|text| expand_tilde(text, home));
+        Ok(Remote {
+            transport: transport_of(link.transport, link.url.as_deref()),
+            target: link.target.clone(),
+            ssh_port: link.ssh_port,
+            identity: path(&link.identity),
+            known_hosts: path(&link.known_hosts),
+            host_key_policy: link.host_key_policy.unwrap_or(HostKeyPolicy::Strict),
+            remote_port: link.remote_port.unwrap_or(DEFAULT_PORT),
+            url: link.url.as_deref().and_then(|url| websocket_url(url).ok()),
+            tls_fingerprint: link.tls_fingerprint.as_deref().and_then(|text| fingerprint(text).ok()),
+            token_file: path(&link.token_file),
+            password_file: path(&link.password_file),
+        })
+    }
+
+    /// The link that `gateway.remote` of an `openclaw.json` in mode `remote` describes. The real CLI dials
+    /// `url` whenever there is one, so it decides here too unless `transport` says ssh.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] when it describes none.
+    pub fn from_config(name: &ProfileName, config: &RemoteConfig, home: &Path) -> Result<Remote> {
+        let transport = match config.transport {
+            Some(Transport::Ssh) if config.ssh_target.is_some() => Transport::Ssh,
+            _ if config.url.is_none() && config.ssh_target.is_some() => Transport::Ssh,
+            _ => Transport::Direct,
+        };
+        let link = RemoteTable {
+            transport: Some(transport),
+            target: config.ssh_target.clone().filter(|_| transport == Transport::Ssh),
+            identity: config.ssh_identity.clone().filter(|_| transport == Transport::Ssh),
+            host_key_policy: config.ssh_host_key_policy.filter(|_| transport == Transport::Ssh),
+            remote_port: config.remote_port.filter(|_| transport == Transport::Ssh),
+            url: config.url.clone().filter(|_| transport == Transport::Direct),
+            tls_fingerprint: config.tls_fingerprint.clone(),
+            ..RemoteTable::default()
+        };
+        Remote::from_manifest(name, &link, home)
+    }
+}
+
+fn refused(name: &ProfileName, what: String) -> Error {
+    Error::new(Kind::Config, "remote_invalid", what)
+        .profile(name)
+        .remedy("mend the profile's [remote] table, or gateway.remote in its openclaw.json")
+}
+
+fn transport_of(written: Option<Transport>, url: Option<&str>) -> Transport {
+    written.unwrap_or(if url.is_some() { Transport::Direct } else { Transport::Ssh })
+}
+
+/// An SSH target is handed to `ssh` as an argument: it must not be taken for an option or split.
+fn check_target(target: &str) -> std::result::Result<(), String> {
+    let host = target.rsplit('@').next().unwrap_or(target);
+    if target.is_empty() || target.starts_with('-') || host.starts_with('-') || host.is_empty() {
+        return Err(format!("{target:?} is not an SSH target; write for example ana@server"));
+    }
+    if target.contains("://") || target.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(format!("{target:?} is not an SSH target; write user@host, without scheme or spaces"));
+    }
+    Ok(())
+}
+
+/// The URL in the scheme that it is spoken in: `http` is `ws`, `https` is `wss`.
+///
+/// # Errors
+/// A reason in words: another scheme, no host, or credentials inside the URL.
+pub fn websocket_url(text: &str) -> std::result::Result<String, String> {
+    let text = text.trim();
+    let (scheme, rest) = text.split_once("://").ok_or("it is not a URL; write ws://… or wss://…")?;
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "ws" | "http" => "ws",
+        "wss" | "https" => "wss",
+        _ => return Err(format!("the scheme `{scheme}` is not one of ws, wss, http, https")),
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // The URL itself is not repeated here: it may hold a password.
+    if authority.contains('@') {
+        return Err("it holds credentials; put them in token_file or password_file".into());
+    }
+    if authority.is_empty()
+        || authority.starts_with(':')
+        || rest.chars().any(|c| c.is_whitespace() || c.is_control())
+    {
+        return Err("it has no host".into());
+    }
+    Ok(format!("{scheme}://{rest}"))
+}
+
+/// A certificate's SHA-256 in one spelling: 64 lower-case hexadecimal digits.
+///
+/// # Errors
+/// A reason in words.
+pub fn fingerprint(text: &str) -> std::result::Result<String, String> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text.strip_prefix("sha256:").unwrap_or(&text).replace(':', "");
+    if digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        Ok(digits)
+    } else {
+        Err("it is not a SHA-256 fingerprint of 64 hexadecimal digits".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_cannot_become_an_option_of_ssh() {
+        for bad in ["", "-oProxyCommand=x", "ana@-oProxyCommand=x", "a b", "ssh://host", "ana@", "h\n"] {
+            assert!(check_target(bad).is_err(), "{bad:?}");
+        }
+        for good in ["host", "ana@host", "ana@fd00::1", "my-alias", "10.0.0.7"] {
+            assert!(check_target(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn urls_are_spoken_in_the_websocket_scheme_and_hold_no_credentials() {
+        assert_eq!(websocket_url("https://h:1/x").unwrap(), "wss://h:1/x");
+        assert_eq!(websocket_url(" WS://h ").unwrap(), "ws://h");
+        for bad in ["h:1", "ftp://h", "ws://", "ws://:1", "ws:// h", "wss://ana:hunter2@h"] {
+            let why = websocket_url(bad).unwrap_err();
+            assert!(!why.contains("hunter2"), "{why}");
+        }
+        assert!(websocket_url("ws://h/@x").is_ok());
+    }
+
+    #[test]
+    fn fingerprints_have_one_spelling() {
+        let plain = "ab".repeat(32);
+        let colons = ["AB"; 32].join(":");
+        for text in [plain.clone(), colons.clone(), format!("SHA256:{colons}"), format!("sha256:{plain}")] {
+            assert_eq!(fingerprint(&text).unwrap(), plain);
+        }
+        assert!(fingerprint("ab").is_err());
+        assert!(fingerprint(&"g".repeat(64)).is_err());
+    }
+}
