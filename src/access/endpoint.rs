@@ -2,8 +2,7 @@
 
 use crate::base::port::DEFAULT_PORT;
 use crate::base::{Error, Kind, Result};
-use crate::profile::Profile;
-use crate::profile::remote::websocket_url;
+use crate::profile::{GatewayUrl, Profile};
 
 /// Who named an endpoint; the words are those of the real CLI's `urlSource`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,18 +45,30 @@ pub struct Endpoint {
     pub source: EndpointSource,
 }
 
+impl Endpoint {
+    /// The endpoint at `url`.
+    pub fn new(url: &GatewayUrl, source: EndpointSource) -> Self {
+        Endpoint { url: url.to_string(), host: url.host().to_owned(), port: url.port(), source }
+    }
+
+    /// Whether the gateway speaks TLS there.
+    pub fn is_tls(&self) -> bool {
+        self.url.starts_with("wss:")
+    }
+}
+
 /// The endpoint of a profile: its own loopback port, the near end of its tunnel, or its remote URL.
-///
-/// # Errors
-/// As [`from_url`], for a remote profile's URL.
-pub fn for_profile(profile: &Profile) -> Result<Endpoint> {
+pub fn for_profile(profile: &Profile) -> Endpoint {
     match &profile.remote {
         Some(remote) => match &remote.url {
-            Some(url) => from_url(url, EndpointSource::Remote),
-            // The far end speaks TLS through the tunnel only when its fingerprint is known.
-            None => Ok(loopback(profile.port, remote.tls_fingerprint.is_some(), EndpointSource::Tunnel)),
+            Some(url) => Endpoint::new(url, EndpointSource::Remote),
+            // Through a tunnel the far end speaks TLS only where its fingerprint was written down.
+            None => Endpoint::new(
+                &GatewayUrl::loopback(profile.port, remote.tls_fingerprint.is_some()),
+                EndpointSource::Tunnel,
+            ),
         },
-        None => Ok(loopback(profile.port, profile.tls, EndpointSource::Loopback)),
+        None => Endpoint::new(&GatewayUrl::loopback(profile.port, profile.tls), EndpointSource::Loopback),
     }
 }
 
@@ -67,33 +78,9 @@ pub fn for_profile(profile: &Profile) -> Result<Endpoint> {
 /// [`Kind::Usage`], code `url_invalid`: not a URL, another scheme, no host, or credentials inside. The URL is not
 /// repeated in the message, since it may hold a secret.
 pub fn from_url(text: &str, source: EndpointSource) -> Result<Endpoint> {
-    let refused = |why: String| {
+    let url: GatewayUrl = text.parse().map_err(|why: String| {
         Error::new(Kind::Usage, "url_invalid", format!("the URL of {} is not usable: {why}", source.as_str()))
             .remedy(format!("write for example ws://127.0.0.1:{DEFAULT_PORT} or wss://server.example"))
-    };
-    let url = websocket_url(text).map_err(refused)?;
-    let (scheme, rest) = url.split_once("://").unwrap_or_default();
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) => (host, port),
-        None => authority.split_at(authority.rfind(':').unwrap_or(authority.len())),
-    };
-    let port = match port {
-        "" if scheme == "wss" => 443,
-        "" => 80,
-        port => match port.strip_prefix(':').map(str::parse) {
-            Some(Ok(port)) if port > 0 => port,
-            _ => return Err(refused("its port is not from 1 to 65535".into())),
-        },
-    };
-    if host.is_empty() || (host.contains(':') && host.parse::<std::net::Ipv6Addr>().is_err()) {
-        return Err(refused("its host is not a name or an address".into()));
-    }
-    let host = host.to_owned();
-    Ok(Endpoint { url, host, port, source })
-}
-
-fn loopback(port: u16, tls: bool, source: EndpointSource) -> Endpoint {
-    let scheme = if tls { "wss" } else { "ws" };
-    Endpoint { url: format!("{scheme}://127.0.0.1:{port}"), host: "127.0.0.1".into(), port, source }
+    })?;
+    Ok(Endpoint::new(&url, source))
 }

@@ -16,6 +16,7 @@ pub mod remote;
 pub mod resolve;
 pub mod resolved;
 pub mod size;
+pub mod url;
 
 pub use config::{GatewayConfig, SecretSource};
 pub use environment::Environment;
@@ -23,3 +24,4 @@ pub use manifest::Manifest;
 pub use paths::{Paths, SupervisorPaths};
 pub use resolve::{Flags, Selection, resolve, select};
 pub use resolved::{Profile, Source};
+pub use url::GatewayUrl;

@@ -6,6 +6,7 @@ use super::config::RemoteConfig;
 use super::environment::expand_tilde;
 use super::manifest::RemoteTable;
 use super::resolved::{HostKeyPolicy, Transport};
+use super::url::GatewayUrl;
 use crate::base::port::DEFAULT_PORT;
 use crate::base::{Error, Kind, ProfileName, Result};
 
@@ -26,8 +27,8 @@ pub struct Remote {
     pub host_key_policy: HostKeyPolicy,
     /// The gateway's port on the other machine.
     pub remote_port: u16,
-    /// `ws://` or `wss://`; there for transport `direct`.
-    pub url: Option<String>,
+    /// Where it answers; there for transport `direct`.
+    pub url: Option<GatewayUrl>,
     /// SHA-256 of the certificate, 64 lower-case hexadecimal digits.
     pub tls_fingerprint: Option<String>,
     /// A file that holds the token.
@@ -64,8 +65,8 @@ pub(super) fn check(link: &RemoteTable) -> std::result::Result<(), Fault> {
             return Err((None, "needs `url`, for example wss://server.example:443".into()));
         }
         (Transport::Direct, _, Some(url)) => {
-            let url = websocket_url(url).map_err(|why| (Some("url"), why))?;
-            if link.tls_fingerprint.is_some() && !url.starts_with("wss://") {
+            let url: GatewayUrl = url.parse().map_err(|why| (Some("url"), why))?;
+            if link.tls_fingerprint.is_some() && !url.is_tls() {
                 return Err((Some("tls_fingerprint"), "needs a wss:// url".into()));
             }
         }
@@ -98,7 +99,7 @@ impl Remote {
             known_hosts: path(&link.known_hosts),
             host_key_policy: link.host_key_policy.unwrap_or(HostKeyPolicy::Strict),
             remote_port: link.remote_port.unwrap_or(DEFAULT_PORT),
-            url: link.url.as_deref().and_then(|url| websocket_url(url).ok()),
+            url: link.url.as_deref().and_then(|url| url.parse().ok()),
             tls_fingerprint: link.tls_fingerprint.as_deref().and_then(|text| fingerprint(text).ok()),
             token_file: path(&link.token_file),
             password_file: path(&link.password_file),
@@ -152,32 +153,6 @@ fn check_target(target: &str) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// The URL in the scheme that it is spoken in: `http` is `ws`, `https` is `wss`.
-///
-/// # Errors
-/// A reason in words: another scheme, no host, or credentials inside the URL.
-pub fn websocket_url(text: &str) -> std::result::Result<String, String> {
-    let text = text.trim();
-    let (scheme, rest) = text.split_once("://").ok_or("it is not a URL; write ws://… or wss://…")?;
-    let scheme = match scheme.to_ascii_lowercase().as_str() {
-        "ws" | "http" => "ws",
-        "wss" | "https" => "wss",
-        _ => return Err(format!("the scheme `{scheme}` is not one of ws, wss, http, https")),
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // The URL itself is not repeated here: it may hold a password.
-    if authority.contains('@') {
-        return Err("it holds credentials; put them in token_file or password_file".into());
-    }
-    if authority.is_empty()
-        || authority.starts_with(':')
-        || rest.chars().any(|c| c.is_whitespace() || c.is_control())
-    {
-        return Err("it has no host".into());
-    }
-    Ok(format!("{scheme}://{rest}"))
-}
-
 /// A certificate's SHA-256 in one spelling: 64 lower-case hexadecimal digits.
 ///
 /// # Errors
@@ -204,17 +179,6 @@ mod tests {
         for good in ["host", "ana@host", "ana@fd00::1", "my-alias", "10.0.0.7"] {
             assert!(check_target(good).is_ok(), "{good:?}");
         }
-    }
-
-    #[test]
-    fn urls_are_spoken_in_the_websocket_scheme_and_hold_no_credentials() {
-        assert_eq!(websocket_url("https://h:1/x").unwrap(), "wss://h:1/x");
-        assert_eq!(websocket_url(" WS://h ").unwrap(), "ws://h");
-        for bad in ["h:1", "ftp://h", "ws://", "ws://:1", "ws:// h", "wss://ana:hunter2@h"] {
-            let why = websocket_url(bad).unwrap_err();
-            assert!(!why.contains("hunter2"), "{why}");
-        }
-        assert!(websocket_url("ws://h/@x").is_ok());
     }
 
     #[test]
