@@ -46,7 +46,7 @@ struct Places<'a> {
 }
 
 /// The credential for the profile's own gateway. `own_env` says whether the environment's `OPENCLAW_*` variables are
-/// this profile's (`profile::resolve::own_env`); `lookup` fetches what the configuration refers to.
+/// this profile's (`profile::own_env`); `lookup` fetches what the configuration refers to.
 ///
 /// # Errors
 /// [`Kind::Config`]: code `credential_placeholder` for a text that only stands in for a secret, `credential_missing`

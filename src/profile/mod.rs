@@ -7,6 +7,7 @@ pub mod config;
 pub mod create;
 pub mod environment;
 pub mod include;
+pub mod inherited;
 pub mod isolation;
 pub mod launch;
 pub mod manifest;
@@ -20,6 +21,7 @@ pub mod url;
 
 pub use config::{GatewayConfig, SecretSource};
 pub use environment::Environment;
+pub use inherited::own_env;
 pub use manifest::Manifest;
 pub use paths::{Paths, SupervisorPaths};
 pub use resolve::{Flags, Selection, resolve, select};

@@ -9,6 +9,9 @@ use crate::base::{ProfileName, Result};
 /// The configuration file's name inside the state directory.
 pub const CONFIG_FILE: &str = "openclaw.json";
 
+/// The workspace's name inside the state directory.
+pub const WORKSPACE_DIR: &str = "workspace";
+
 /// The state directory's name in the home; a named profile adds its suffix.
 const STATE_DIR: &str = ".openclaw";
 
@@ -34,7 +37,7 @@ impl Paths {
         let state_dir = env.home()?.join(format!("{STATE_DIR}{}", name.suffix()));
         Ok(Paths {
             config_path: state_dir.join(CONFIG_FILE),
-            workspace: state_dir.join("workspace"),
+            workspace: state_dir.join(WORKSPACE_DIR),
             manifest: SupervisorPaths::derive(env)?.manifest(name),
             state_dir,
         })

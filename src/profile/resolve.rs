@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::config::{Bind, Mode};
 use super::environment::expand_tilde;
+use super::inherited::Inherited;
 use super::manifest::{Manifest, RemoteTable, SuperviseTable};
-use super::paths::{CONFIG_FILE, projected_from};
+use super::paths::{CONFIG_FILE, WORKSPACE_DIR};
 use super::remote::Remote;
 use super::resolved::{ConfineLevel, Profile, Ready, RuntimeChoice, Source, Supervise};
 use super::{Environment, GatewayConfig, Paths};
-use crate::base::port::{DEFAULT_PORT, DEV_PORT, derived_port};
+use crate::base::port::{DEFAULT_PORT, derived_port};
 use crate::base::record::{Isolation, Place};
 use crate::base::{Error, Kind, PortBlock, ProfileName, Result};
 
@@ -71,41 +72,23 @@ pub fn select(flags: &Flags, env: &Environment) -> Result<Selection> {
     }
 }
 
-/// Whether the `OPENCLAW_*` variables of `env` were exported for this profile: `OPENCLAW_PROFILE` is its name, or is
-/// not set and the profile is the default one.
-pub fn own_env(name: &ProfileName, env: &Environment) -> bool {
-    match env.get("OPENCLAW_PROFILE") {
-        Some(text) => text.trim().parse::<ProfileName>().is_ok_and(|exported| exported == *name),
-        None => name.is_default(),
-    }
-}
-
 /// Where the profile's files are, so that its configuration can be read.
 ///
 /// # Errors
 /// [`Kind::Config`] when no home is known or a path of its own is not absolute.
 pub fn locate(name: &ProfileName, manifest: Option<&Manifest>, env: &Environment) -> Result<Located> {
-    let mut inherited = Inherited { name, env, home: env.home()?, warnings: Vec::new() };
+    let mut inherited = Inherited::new(name, env)?;
     let derived = Paths::derive(name, env)?;
-    let written = manifest.map(|manifest| &manifest.paths);
-    let home = inherited.home.clone();
-    let from_manifest = |text: Option<&String>| text.and_then(|text| expand_tilde(text, &home));
-    let state_dir = match inherited.path("OPENCLAW_STATE_DIR")? {
-        Some(path) => path,
-        None => {
-            from_manifest(written.and_then(|paths| paths.state_dir.as_ref())).unwrap_or(derived.state_dir)
-        }
+    let written = manifest.map(|manifest| manifest.paths.clone()).unwrap_or_default();
+    let home = env.home()?;
+    let or = |text: Option<String>, otherwise: PathBuf| {
+        text.and_then(|text| expand_tilde(&text, &home)).unwrap_or(otherwise)
     };
-    let config_path = match inherited.path("OPENCLAW_CONFIG_PATH")? {
-        Some(path) => path,
-        None => from_manifest(written.and_then(|paths| paths.config_path.as_ref()))
-            .unwrap_or_else(|| state_dir.join(CONFIG_FILE)),
-    };
-    let workspace = match inherited.path("OPENCLAW_WORKSPACE_DIR")? {
-        Some(path) => path,
-        None => from_manifest(written.and_then(|paths| paths.workspace.as_ref()))
-            .unwrap_or_else(|| state_dir.join("workspace")),
-    };
+    let state_dir = inherited.path("OPENCLAW_STATE_DIR", or(written.state_dir, derived.state_dir))?;
+    let config_path = or(written.config_path, state_dir.join(CONFIG_FILE));
+    let config_path = inherited.path("OPENCLAW_CONFIG_PATH", config_path)?;
+    let workspace = or(written.workspace, state_dir.join(WORKSPACE_DIR));
+    let workspace = inherited.path("OPENCLAW_WORKSPACE_DIR", workspace)?;
     let paths = Paths { state_dir, config_path, workspace, manifest: derived.manifest };
     Ok(Located { paths, warnings: inherited.warnings })
 }
@@ -172,47 +155,6 @@ pub fn resolve(
     })
 }
 
-/// The environment as one profile may read it: values of another profile are dropped with a warning.
-struct Inherited<'a> {
-    name: &'a ProfileName,
-    env: &'a Environment,
-    home: PathBuf,
-    warnings: Vec<String>,
-}
-
-impl Inherited<'_> {
-    fn path(&mut self, variable: &str) -> Result<Option<PathBuf>> {
-        let Some(text) = self.env.get(variable) else { return Ok(None) };
-        let path = expand_tilde(text, &self.home);
-        let owner = path.as_ref().and_then(|path| projected_from(path, &self.home, self.name));
-        if owner.is_none() && own_env(self.name, self.env) {
-            let refused = || {
-                let what = format!("{variable} is `{}`, which is not an absolute path", text.trim());
-                Error::new(Kind::Config, "path_not_absolute", what)
-                    .profile(self.name)
-                    .remedy(format!("set {variable} to an absolute path, or unset it"))
-            };
-            return path.map(Some).ok_or_else(refused);
-        }
-        self.warnings.push(dropped(self.name, self.env, variable, owner.as_ref()));
-        Ok(None)
-    }
-}
-
-/// The sentence about an inherited value that was not used.
-fn dropped(name: &ProfileName, env: &Environment, variable: &str, owner: Option<&ProfileName>) -> String {
-    let exported = env.get("OPENCLAW_PROFILE").and_then(|text| text.trim().parse().ok());
-    let owner = owner.cloned().or(exported).unwrap_or_else(ProfileName::default_profile);
-    if owner == *name {
-        // Only a value of the default profile, exported beside another profile's name, comes here.
-        return format!("{variable} in the environment is not this profile's and is not used");
-    }
-    format!(
-        "{variable} in the environment belongs to the profile `{owner}` and is not used for `{name}`; \
-         export OPENCLAW_PROFILE={name} with it if it is meant"
-    )
-}
-
 /// The gateway's port and who decided it (OPENCLAW.md 1.5, with the manifest in its place).
 fn local_port(
     name: &ProfileName,
@@ -237,21 +179,13 @@ fn local_port(
         }
         return Ok((port, Source::Flag));
     }
-    if let Some(port) = env.get("OPENCLAW_GATEWAY_PORT").and_then(port_in) {
-        let owner = match port {
-            DEFAULT_PORT => Some("default"),
-            DEV_PORT => Some("dev"),
-            _ => None,
-        };
-        let owner = owner.and_then(|owner| owner.parse().ok()).filter(|owner| owner != name);
-        if owner.is_none() && own_env(name, env) {
-            return Ok((port, Source::Environment));
-        }
-        warnings.push(dropped(name, env, "OPENCLAW_GATEWAY_PORT", owner.as_ref()));
-    }
     let written = kept.map(|port| (port, Source::Manifest));
     let configured = config.port.map(|port| (port, Source::Config));
-    Ok(written.or(configured).unwrap_or_else(|| (derived_port(name), Source::Derived)))
+    let otherwise = written.or(configured).unwrap_or_else(|| (derived_port(name), Source::Derived));
+    let mut inherited = Inherited::new(name, env)?;
+    let exported = inherited.port(otherwise.0);
+    warnings.append(&mut inherited.warnings);
+    Ok(exported.map_or(otherwise, |port| (port, Source::Environment)))
 }
 
 fn tunnel_port(name: &ProfileName, link: Option<&RemoteTable>) -> (u16, Source) {
@@ -259,19 +193,6 @@ fn tunnel_port(name: &ProfileName, link: Option<&RemoteTable>) -> (u16, Source) 
         Some(port) => (port, Source::Manifest),
         None => (derived_port(name), Source::Derived),
     }
-}
-
-/// The port in `18789`, `host:18789` or `[::1]:18789`; anything else is ignored, as the real program does.
-fn port_in(text: &str) -> Option<u16> {
-    let text = text.trim();
-    let digits = match text.rsplit_once(':') {
-        // A bare IPv6 address has no port.
-        Some((host, port)) if !host.contains(':') || (host.starts_with('[') && host.ends_with(']')) => port,
-        Some(_) => return None,
-        None => text,
-    };
-    let all_digits = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-    digits.parse().ok().filter(|port| all_digits && *port > 0)
 }
 
 /// `agents.defaults.workspace`, which the real program follows before anything else.
