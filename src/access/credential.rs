@@ -174,3 +174,101 @@ fn describe(key: &str, source: &SecretSource) -> String {
         SecretSource::Inline(_) | SecretSource::Unsupported(_) => format!("config {key}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const OWN: [(&str, &str); 2] =
+        [("OPENCLAW_GATEWAY_TOKEN", "env-token"), ("OPENCLAW_GATEWAY_PASSWORD", "env-password")];
+
+    fn found(auth: &str, pairs: &[(&str, &str)], own_env: bool) -> Result<(String, String)> {
+        let text = format!(
+            "{{gateway: {{auth: {auth}, remote: {{token: 'far', password: 'far'}}}},
+            secrets: {{providers: {{f: {{source: 'file', path: '~/s.json'}}}}}}}}"
+        );
+        let config = GatewayConfig::parse(&text, Path::new("openclaw.json"))?;
+        let env = Environment::from_pairs(pairs.iter().copied());
+        let lookup = |source: &SecretSource| match source {
+            SecretSource::Env(name) => Ok(env.raw(name).map(Secret::new)),
+            SecretSource::File { pointer, .. } => Ok(pointer.as_deref().map(|_| Secret::new("filed"))),
+            SecretSource::Inline(_) | SecretSource::Unsupported(_) => Ok(None),
+        };
+        let (credential, source) = for_local(&config, &env, own_env, &lookup)?;
+        let shown = match credential {
+            Credential::Token(secret) => format!("token {}", secret.expose()),
+            Credential::Password(secret) => format!("password {}", secret.expose()),
+            Credential::None => "none".into(),
+        };
+        Ok((shown, source.to_string()))
+    }
+
+    #[test]
+    fn the_configuration_comes_first_then_ones_own_environment_and_never_the_remote_ones() {
+        let file_ref = "{token: {source: 'file', provider: 'f', id: '/t'}}";
+        for (auth, env, own, credential, source) in [
+            ("{token: 'a'}", &OWN[..], true, "token a", "config gateway.auth.token"),
+            ("{token: 'a', password: 'b'}", &OWN, true, "token a", "config gateway.auth.token"),
+            ("{password: 'b'}", &[], true, "password b", "config gateway.auth.password"),
+            ("{}", &OWN, true, "token env-token", "env OPENCLAW_GATEWAY_TOKEN"),
+            ("{}", &OWN, false, "none", "nothing configured"),
+            ("{}", &OWN[1..], true, "password env-password", "env OPENCLAW_GATEWAY_PASSWORD"),
+            (
+                "{mode: 'password', token: 'a'}",
+                &OWN,
+                true,
+                "password env-password",
+                "env OPENCLAW_GATEWAY_PASSWORD",
+            ),
+            ("{mode: 'token', password: 'b'}", &[], true, "none", "nothing configured"),
+            ("{mode: 'none', token: 'a'}", &OWN, true, "none", "gateway.auth.mode none"),
+            ("{mode: 'trusted-proxy', token: 'a'}", &OWN, true, "none", "nothing configured"),
+            ("{token: '${T}'}", &[("T", "v")], false, "token v", "config gateway.auth.token (${T})"),
+            (file_ref, &[], true, "token filed", "config gateway.auth.token (file ~/s.json)"),
+            ("{token: 'a\\n'}", &[], true, "token a", "config gateway.auth.token"),
+        ] {
+            assert_eq!(found(auth, env, own).unwrap(), (credential.into(), source.into()), "{auth}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_refused_by_the_name_of_its_place() {
+        let undefined = [("OPENCLAW_GATEWAY_TOKEN", "undefined"), ("T", "null")];
+        for (auth, env, code, place) in [
+            ("{token: 'undefined'}", &[][..], "credential_placeholder", "gateway.auth.token"),
+            ("{token: 'null '}", &[], "credential_placeholder", "gateway.auth.token"),
+            ("{token: ''}", &OWN, "credential_placeholder", "gateway.auth.token"),
+            ("{password: '__OPENCLAW_REDACTED__'}", &[], "credential_placeholder", "gateway.auth.password"),
+            ("{token: '${x}'}", &[], "credential_placeholder", "gateway.auth.token"),
+            ("{token: '$${X}'}", &[], "credential_placeholder", "gateway.auth.token"),
+            ("{}", &undefined[..1], "credential_placeholder", "OPENCLAW_GATEWAY_TOKEN"),
+            ("{token: '${T}'}", &undefined, "credential_placeholder", "gateway.auth.token"),
+            ("{token: '${T}'}", &OWN, "credential_missing", "gateway.auth.token"),
+            ("{token: 'a${T}'}", &OWN, "credential_unsupported", "gateway.auth.token"),
+            (
+                "{token: {source: 'exec', provider: 'p', id: 'i'}}",
+                &OWN,
+                "credential_unsupported",
+                "gateway.auth.token",
+            ),
+            (
+                "{token: {source: 'file', provider: 'x', id: '/t'}}",
+                &OWN,
+                "credential_unsupported",
+                "gateway.auth.token",
+            ),
+            (
+                "{token: {source: 'file', provider: 'f', id: 'value'}}",
+                &OWN,
+                "credential_missing",
+                "gateway.auth.token",
+            ),
+        ] {
+            let error = found(auth, env, true).unwrap_err();
+            assert_eq!((error.kind(), error.code()), (Kind::Config, code), "{auth}");
+            assert!(error.message().starts_with(place), "{error}");
+        }
+    }
+}

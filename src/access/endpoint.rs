@@ -84,3 +84,59 @@ pub fn from_url(text: &str, source: EndpointSource) -> Result<Endpoint> {
     })?;
     Ok(Endpoint::new(&url, source))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::profile::{Environment, Flags, GatewayConfig, Manifest, resolve};
+
+    fn endpoint(manifest: &str, config: &str) -> Endpoint {
+        let manifest =
+            (!manifest.is_empty()).then(|| Manifest::parse(manifest, Path::new("m.toml")).unwrap());
+        let config = GatewayConfig::parse(config, Path::new("openclaw.json")).unwrap();
+        let env = Environment::from_pairs([("HOME", "/h")]);
+        let name = "work".parse().unwrap();
+        for_profile(&resolve(&name, manifest.as_ref(), &config, &Flags::default(), &env).unwrap())
+    }
+
+    #[test]
+    fn each_kind_of_profile_has_its_endpoint() {
+        let ssh = "kind = 'remote'\nremote.target = 'h'\nremote.local_port = 7000";
+        let direct = "kind = 'remote'\nremote.url = 'https://h.example'";
+        let remote_mode = "{gateway: {mode: 'remote', remote: {url: 'wss://h:7'}}}";
+        for (manifest, config, url, source) in [
+            ("", "{}", "ws://127.0.0.1:41984", EndpointSource::Loopback),
+            (
+                "gateway.port = 7000",
+                "{gateway: {port: 8000}}",
+                "ws://127.0.0.1:7000",
+                EndpointSource::Loopback,
+            ),
+            (
+                "",
+                "{gateway: {port: 8000, tls: {enabled: true}}}",
+                "wss://127.0.0.1:8000",
+                EndpointSource::Loopback,
+            ),
+            (ssh, "{}", "ws://127.0.0.1:7000", EndpointSource::Tunnel),
+            (direct, "{}", "wss://h.example", EndpointSource::Remote),
+            ("", remote_mode, "wss://h:7", EndpointSource::Remote),
+            ("", "{gateway: {mode: 'remote'}}", "ws://127.0.0.1:41984", EndpointSource::Loopback),
+        ] {
+            let endpoint = endpoint(manifest, config);
+            assert_eq!((endpoint.url.as_str(), endpoint.source), (url, source));
+            assert_eq!(endpoint.is_tls(), url.starts_with("wss"));
+        }
+    }
+
+    #[test]
+    fn a_given_url_is_checked_and_not_repeated() {
+        let endpoint = from_url("http://h.example", EndpointSource::Flag).unwrap();
+        assert_eq!((endpoint.url.as_str(), endpoint.port), ("ws://h.example", 80));
+        let error = from_url("wss://a:hunter2@h", EndpointSource::Flag).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (Kind::Usage, "url_invalid"));
+        assert!(error.message().contains("--url") && !error.to_string().contains("hunter2"), "{error}");
+    }
+}

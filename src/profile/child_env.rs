@@ -123,3 +123,98 @@ pub fn check_passable(name: &str) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::profile::{Flags, GatewayConfig, Manifest, resolve};
+
+    /// What a shell under systemd, started by another profile's gateway, exports.
+    fn shell() -> Environment {
+        Environment::from_pairs([
+            ("HOME", "/h"),
+            ("PATH", "/bin"),
+            ("LC_ALL", "C.UTF-8"),
+            ("TERM", "xterm"),
+            ("NODE_OPTIONS", "--inspect"),
+            ("SSH_AUTH_SOCK", "/s"),
+            ("API_KEY", "k"),
+            ("INVOCATION_ID", "i"),
+            ("JOURNAL_STREAM", "j"),
+            ("NOTIFY_SOCKET", "n"),
+            ("SYSTEMD_EXEC_PID", "7"),
+            ("XPC_SERVICE_NAME", "x"),
+            ("OPENCLAW_PROFILE", "home"),
+            ("OPENCLAW_STATE_DIR", "/h/.openclaw-home"),
+            ("OPENCLAW_CONFIG_PATH", "/h/.openclaw-home/openclaw.json"),
+            ("OPENCLAW_GATEWAY_PORT", "32366"),
+            ("OPENCLAW_GATEWAY_TOKEN", "hunter2"),
+            ("OPENCLAW_GATEWAY_URL", "ws://x"),
+            ("OPENCLAW_SERVICE_MARKER", "openclaw"),
+            ("OPENCLAW_SYSTEMD_UNIT", "u"),
+            ("OPENCLAW_LAUNCHD_LABEL", "l"),
+            ("OPENCLAW_SKIP_CHANNELS", "1"),
+            ("OPENCLAW_HOST_LOCK", "/lock"),
+        ])
+    }
+
+    fn child(name: &str, manifest: &str, runtime: Runtime) -> BTreeMap<String, String> {
+        let manifest = Manifest::parse(manifest, Path::new("m.toml")).unwrap();
+        let (name, env) = (name.parse().unwrap(), shell());
+        let profile =
+            resolve(&name, Some(&manifest), &GatewayConfig::default(), &Flags::default(), &env).unwrap();
+        child_env(&profile, runtime, &env)
+    }
+
+    fn expected(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_real_program_gets_its_own_profile_and_nothing_of_the_shells() {
+        let vars = child("work", "", Runtime::Openclaw);
+        let pinned = [
+            ("HOME", "/h"),
+            ("LC_ALL", "C.UTF-8"),
+            ("OPENCLAW_CONFIG_PATH", "/h/.openclaw-work/openclaw.json"),
+            ("OPENCLAW_GATEWAY_PORT", "41984"),
+            ("OPENCLAW_NO_RESPAWN", "1"),
+            ("OPENCLAW_PROFILE", "work"),
+            ("OPENCLAW_SERVICE_REPAIR_POLICY", "external"),
+            ("OPENCLAW_STATE_DIR", "/h/.openclaw-work"),
+            ("OPENCLAW_SUPERVISOR_MODE", "external"),
+            ("OPENCLAW_WORKSPACE_DIR", "/h/.openclaw-work/workspace"),
+            ("PATH", "/bin"),
+        ];
+        assert_eq!(vars, expected(&pinned));
+    }
+
+    #[test]
+    fn the_embedded_gateway_of_the_default_profile_has_no_profile_name() {
+        let vars = child("default", "", Runtime::Embedded);
+        let pinned = [
+            ("HOME", "/h"),
+            ("LC_ALL", "C.UTF-8"),
+            ("OPENCLAW_CONFIG_PATH", "/h/.openclaw/openclaw.json"),
+            ("OPENCLAW_GATEWAY_PORT", "18789"),
+            ("OPENCLAW_HOST_LOCK", "/lock"),
+            ("OPENCLAW_STATE_DIR", "/h/.openclaw"),
+            ("OPENCLAW_WORKSPACE_DIR", "/h/.openclaw/workspace"),
+            ("PATH", "/bin"),
+        ];
+        assert_eq!(vars, expected(&pinned));
+    }
+
+    #[test]
+    fn a_manifest_lets_through_what_it_names() {
+        let vars =
+            child("work", "runtime.pass_env = ['API_KEY', 'OPENCLAW_SKIP_CHANNELS']", Runtime::Openclaw);
+        assert_eq!(vars["API_KEY"], "k");
+        assert_eq!(vars["OPENCLAW_SKIP_CHANNELS"], "1");
+        for name in ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_PROFILE", "INVOCATION_ID", "A=B", "", "1A"] {
+            assert!(check_passable(name).is_err(), "{name}");
+        }
+    }
+}

@@ -119,3 +119,73 @@ pub fn config_text(port: u16, token: &Secret) -> String {
     // The alternate form is the pretty one: two spaces, as the real program writes it.
     format!("{config:#}\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::profile::{GatewayConfig, Manifest, SecretSource};
+
+    #[test]
+    fn values_are_set_and_every_comment_stays() {
+        for (name, text) in TEMPLATES {
+            if name == "remote" {
+                continue;
+            }
+            let fill = Fill {
+                description: Some("A \"quoted\" word".into()),
+                port: Some(23652),
+                runtime: Some(RuntimeChoice::Openclaw),
+                isolation: Some(Isolation::Isolated),
+                node: Some("/n/node".into()),
+                program: Some("/o/openclaw.mjs".into()),
+                state_dir: Some("/srv/x".into()),
+                ..Fill::default()
+            };
+            let made = manifest_text(text, &fill).unwrap();
+            let manifest = Manifest::parse(&made, Path::new("x.toml")).unwrap();
+            assert_eq!(manifest.port, Some(23652), "{made}");
+            assert_eq!(manifest.isolation, Some(Isolation::Isolated));
+            assert_eq!(manifest.runtime.kind, Some(RuntimeChoice::Openclaw));
+            assert_eq!(manifest.runtime.node.as_deref(), Some("/n/node"));
+            assert_eq!(manifest.paths.state_dir.as_deref(), Some("/srv/x"));
+            assert_eq!(manifest.description.as_deref(), Some("A \"quoted\" word"));
+            let comments = text.match_indices('#').count();
+            assert_eq!(made.match_indices('#').count(), comments, "{made}");
+        }
+    }
+
+    #[test]
+    fn without_values_the_template_is_unchanged() {
+        for (_, text) in TEMPLATES {
+            assert_eq!(manifest_text(text, &Fill::default()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn an_empty_template_is_enough() {
+        let fill = Fill { port: Some(20000), command: Some(vec!["gw".into()]), ..Fill::default() };
+        let fill = Fill { runtime: Some(RuntimeChoice::Command), ..fill };
+        let manifest = Manifest::parse(&manifest_text("", &fill).unwrap(), Path::new("x")).unwrap();
+        assert_eq!((manifest.port, manifest.runtime.command), (Some(20000), Some(vec!["gw".into()])));
+    }
+
+    #[test]
+    fn an_unknown_template_names_the_nearest() {
+        assert_eq!(template("rescue").unwrap(), TEMPLATES[2].1);
+        let error = template("resque").unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.message().contains("`rescue`"), "{error}");
+        assert!(error.remedy_text().unwrap().contains("default, work, rescue, remote"));
+    }
+
+    #[test]
+    fn the_first_configuration_is_what_the_real_program_writes() {
+        let text = config_text(23652, &Secret::new("t0"));
+        assert!(text.starts_with("{\n  \"gateway\": {\n    \"") && text.ends_with("}\n"), "{text}");
+        let config = GatewayConfig::parse(&text, Path::new("openclaw.json")).unwrap();
+        assert_eq!(config.port, Some(23652));
+        assert!(matches!(config.auth.token, Some(SecretSource::Inline(token)) if token.matches("t0")));
+    }
+}

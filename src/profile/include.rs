@@ -228,3 +228,104 @@ pub fn include_path(folder: &Path, named: &str, roots: &[PathBuf]) -> Result<Pat
     Err(invalid(folder, None, what)
         .remedy("move the file beside openclaw.json, or name its folder in OPENCLAW_INCLUDE_ROOTS"))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn file() -> &'static Path {
+        Path::new("/c/openclaw.json")
+    }
+
+    /// Expands `root` where the files of the folder are `files`.
+    fn expanded(root: Value, files: &[(&str, Value)]) -> Result<Value> {
+        expand(root, file(), &mut |folder, named| {
+            let path = include_path(folder, named, &[PathBuf::from("/c")])?;
+            let found = files.iter().find(|(name, _)| Path::new("/c").join(name) == path);
+            let tree = found.map(|(_, tree)| tree.clone());
+            tree.map(|tree| (tree, path.clone())).ok_or_else(|| invalid(&path, None, "is not there".into()))
+        })
+    }
+
+    #[test]
+    fn comments_trailing_commas_and_a_byte_order_mark_are_fine() {
+        let text = "\u{feff}// head\n{ a: 'x', /* } */ \"b\": [1, 2,], }";
+        assert_eq!(read(text, file()).unwrap(), json!({"a": "x", "b": [1, 2]}));
+    }
+
+    #[test]
+    fn a_fault_has_file_line_and_column_and_says_what_was_expected() {
+        let error = read("{\n  gateway: {\n    port 1 } }", file()).unwrap_err();
+        assert_eq!(error.code(), "config_invalid");
+        assert_eq!(error.message(), "/c/openclaw.json:3:10: expected colon");
+        for (text, why) in [("", "EOF"), ("[]", "not an object"), ("{} x", "trailing"), ("{a: 1", "EOF")] {
+            let error = read(text, file()).unwrap_err();
+            assert!(error.message().contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn depth_and_size_are_bounded_before_the_reader_recurses() {
+        let deep = format!("{{\n a: {}", "[".repeat(100_000));
+        let error = read(&deep, file()).unwrap_err();
+        assert!(error.message().contains("json:2:") && error.message().contains("deeper"), "{error}");
+        assert!(read(&format!("{{a: {}1{}}}", "[".repeat(120), "]".repeat(120)), file()).is_ok());
+        // Brackets in texts and comments are not nesting.
+        let flat = format!("{{a: '{0}', b: \"{0}\\\"{0}\" /* {0} */ // {0}\n}}", "[".repeat(200));
+        assert!(read(&flat, file()).is_ok());
+        assert!(read(&" ".repeat(FILE_MAX + 1), file()).unwrap_err().message().contains("2 MiB"));
+    }
+
+    #[test]
+    fn later_files_win_and_siblings_win_over_all() {
+        let root = json!({"$include": ["a.json", "b.json"], "gateway": {"port": 3}});
+        assert_eq!(includes(&root), ["a.json", "b.json"]);
+        let files = [
+            ("a.json", json!({"gateway": {"port": 1, "mode": "local"}, "list": [1]})),
+            ("b.json", json!({"gateway": {"port": 2, "bind": "lan"}, "list": [2]})),
+        ];
+        let sum = expanded(root, &files).unwrap();
+        let gateway = json!({"port": 3, "mode": "local", "bind": "lan"});
+        assert_eq!(sum, json!({"gateway": gateway, "list": [1, 2]}));
+    }
+
+    #[test]
+    fn inner_includes_count_from_their_own_file() {
+        let root = json!({"gateway": {"auth": {"$include": "sub/auth.json"}}});
+        assert_eq!(includes(&root), ["sub/auth.json"]);
+        let files = [
+            ("sub/auth.json", json!({"$include": "./mode.json", "token": "t"})),
+            ("sub/mode.json", json!({"mode": "token"})),
+        ];
+        let sum = expanded(root, &files).unwrap();
+        assert_eq!(sum, json!({"gateway": {"auth": {"mode": "token", "token": "t"}}}));
+    }
+
+    #[test]
+    fn circles_and_foreign_folders_are_refused() {
+        let circle =
+            [("a.json", json!({"$include": "b.json"})), ("b.json", json!({"x": {"$include": "a.json"}}))];
+        let error = expanded(json!({"$include": "a.json"}), &circle).unwrap_err();
+        assert!(error.message().contains("circle"), "{error}");
+        for named in ["../x.json", "/etc/passwd", "sub/../../c2/x.json", "/cc/x.json"] {
+            let error = expanded(json!({"$include": named}), &[]).unwrap_err();
+            assert!(error.message().contains("leaves"), "{named}: {error}");
+        }
+        let error = expanded(json!({"$include": 7}), &[]).unwrap_err();
+        assert!(error.message().contains("a text or a list"), "{error}");
+    }
+
+    #[test]
+    fn ten_levels_are_enough() {
+        let names: Vec<String> = (0..12).map(|level| format!("{level}.json")).collect();
+        let files: Vec<(&str, Value)> = (0..11)
+            .map(|level| (names[level].as_str(), json!({"$include": names[level + 1]})))
+            .chain([(names[11].as_str(), json!({}))])
+            .collect();
+        let from = |level: usize| expanded(json!({"$include": names[level]}), &files);
+        assert!(from(2).is_ok());
+        assert!(from(1).unwrap_err().message().contains("deeper than 10"));
+    }
+}

@@ -187,3 +187,104 @@ fn lie(first: (&Path, Option<FileId>), second: (&Path, Option<FileId>)) -> Lie {
         Lie::Apart
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn real(name: &str, state_dir: &str, port: u16) -> Real {
+        let state_dir = PathBuf::from(state_dir);
+        Real {
+            name: name.parse().unwrap(),
+            config_path: state_dir.join("openclaw.json"),
+            workspace: state_dir.join("workspace"),
+            state_dir,
+            state_id: None,
+            config_id: None,
+            workspace_id: None,
+            block: PortBlock::at(port),
+        }
+    }
+
+    fn pair() -> (Real, Real) {
+        (real("default", "/h/.openclaw", 18789), real("work", "/h/.openclaw-work", 41984))
+    }
+
+    /// The codes found, which are the same the other way round.
+    fn codes(a: &Real, b: &Real) -> Vec<&'static str> {
+        let found = prove(&[a.clone(), b.clone()]);
+        assert_eq!(found, prove(&[b.clone(), a.clone()]));
+        assert!(found.iter().all(|sharing| !sharing.message.is_empty() && !sharing.what.is_empty()));
+        found.iter().map(|sharing| sharing.code).collect()
+    }
+
+    #[test]
+    fn neighbours_by_name_are_apart() {
+        let (a, b) = pair();
+        assert_eq!(codes(&a, &b), [""; 0]);
+        assert_eq!(codes(&b, &real("work2", "/h/.openclaw-work2", 20000)), [""; 0]);
+    }
+
+    #[test]
+    fn ports_overlap() {
+        let (a, b) = (real("main", "/a", 23592), real("rescue", "/b", 23532));
+        assert_eq!(codes(&a, &b), ["port_block_overlap"]);
+        assert_eq!(prove(&[b, a])[0].what, "23592-23642");
+    }
+
+    #[test]
+    fn one_state_directory_by_path_and_by_inode() {
+        let (a, mut b) = pair();
+        b.state_dir = a.state_dir.clone();
+        assert_eq!(codes(&a, &b), ["state_dir_shared"]);
+        let (mut a, mut b) = pair();
+        (a.state_id, b.state_id) = (Some((1, 2)), Some((1, 2)));
+        assert_eq!(codes(&a, &b), ["state_dir_shared"]);
+        b.state_id = Some((2, 2));
+        assert_eq!(codes(&a, &b), [""; 0]);
+    }
+
+    #[test]
+    fn nested_state_directories_either_way() {
+        let (a, inner) = (real("a", "/x", 20000), real("b", "/x/sub", 30000));
+        assert_eq!(codes(&a, &inner), ["state_dir_nested"]);
+        assert_eq!(codes(&real("z", "/x", 20000), &inner), ["state_dir_nested"]);
+    }
+
+    #[test]
+    fn one_configuration_file_or_one_in_the_others_directory() {
+        let (a, mut b) = pair();
+        b.config_path = a.config_path.clone();
+        assert_eq!(codes(&a, &b), ["config_shared"]);
+        b.config_path = a.state_dir.join("work.json");
+        assert_eq!(codes(&a, &b), ["config_shared"]);
+        let (mut a, mut b) = pair();
+        (a.config_id, b.config_id) = (Some((1, 9)), Some((1, 9)));
+        assert_eq!(codes(&a, &b), ["config_shared"]);
+    }
+
+    #[test]
+    fn one_workspace_nested_ones_and_one_around_the_other() {
+        let (a, mut b) = pair();
+        for shared in
+            ["/h/.openclaw/workspace", "/h/.openclaw/workspace/x", "/h/.openclaw/y", "/h/.openclaw", "/h"]
+        {
+            b.workspace = shared.into();
+            assert_eq!(codes(&a, &b), ["workspace_shared"], "{shared}");
+        }
+        b.workspace = "/h/project".into();
+        assert_eq!(codes(&a, &b), [""; 0]);
+        let (mut a, mut b) = (a, b);
+        (a.workspace_id, b.workspace_id) = (Some((1, 5)), Some((1, 5)));
+        assert_eq!(codes(&a, &b), ["workspace_shared"]);
+    }
+
+    #[test]
+    fn every_shared_thing_is_named_at_once() {
+        let a = real("a", "/x", 20000);
+        let b = Real { name: "b".parse().unwrap(), ..a.clone() };
+        let all = ["port_block_overlap", "state_dir_shared", "config_shared", "workspace_shared"];
+        assert_eq!(codes(&a, &b), all);
+        assert_eq!(prove(&[a.clone()]), []);
+    }
+}

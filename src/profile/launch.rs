@@ -162,3 +162,76 @@ fn invalid(profile: &Profile, what: String) -> Error {
         .profile(&profile.name)
         .remedy(format!("mend `runtime.command` in {file}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Environment, Flags, GatewayConfig, Manifest, resolve};
+
+    fn profile(name: &str, manifest: &str) -> Profile {
+        let manifest = Manifest::parse(manifest, Path::new("m.toml")).unwrap();
+        let env = Environment::from_pairs([("HOME", "/h")]);
+        let name = name.parse().unwrap();
+        resolve(&name, Some(&manifest), &GatewayConfig::default(), &Flags::default(), &env).unwrap()
+    }
+
+    fn line(profile: &Profile, runtime: Runtime) -> Vec<OsString> {
+        let real = RealOpenclaw { node: "/n/node".into(), program: "/o/openclaw.mjs".into() };
+        command_line(profile, runtime, Path::new("/b/openclaw"), Some(&real)).unwrap()
+    }
+
+    #[test]
+    fn the_embedded_gateway_is_this_program_and_names_its_profile() {
+        for name in ["work", "default"] {
+            let line = line(&profile(name, ""), Runtime::Embedded);
+            assert_eq!(line, ["/b/openclaw", "gateway", "run", "--profile", name]);
+        }
+    }
+
+    #[test]
+    fn the_real_program_gets_profile_port_and_bind_and_no_token() {
+        let work = line(&profile("work", "gateway.port = 19789"), Runtime::Openclaw);
+        let tail = ["gateway", "--port", "19789", "--bind", "loopback"];
+        assert_eq!(work[..4], ["/n/node", "/o/openclaw.mjs", "--profile", "work"]);
+        assert_eq!(work[4..], tail);
+        let unnamed = line(&profile("default", "gateway.port = 19789"), Runtime::Openclaw);
+        assert_eq!(unnamed[2..], tail);
+        let error = command_line(&profile("work", ""), Runtime::Openclaw, Path::new("/b"), None).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (Kind::Unavailable, "openclaw_missing"));
+    }
+
+    #[test]
+    fn a_commands_placeholders_are_filled_and_other_braces_stay() {
+        let manifest = r#"
+            gateway.port = 7000
+            runtime.kind = "command"
+            runtime.command = ["gw", "-p{port}", "{profile}@{state_dir}", "{config_path}", '{"a":{port}}', "{", "{}"]
+        "#;
+        let expected = [
+            "gw",
+            "-p7000",
+            "work@/h/.openclaw-work",
+            "/h/.openclaw-work/openclaw.json",
+            r#"{"a":7000}"#,
+            "{",
+            "{}",
+        ];
+        assert_eq!(line(&profile("work", manifest), Runtime::Command), expected);
+        assert!(check_placeholders("--x={prot}").unwrap_err().contains("{port}"));
+        let error = command_line(&profile("work", ""), Runtime::Command, Path::new("/b"), None).unwrap_err();
+        assert_eq!(error.code(), "manifest_invalid");
+    }
+
+    #[test]
+    fn node_versions() {
+        for good in ["v24.16.0", "24.99.3\n", "v26.1.0", "v27.0.0", "v100.2.3"] {
+            assert!(node_version_ok(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["v24.15.9", "v25.9.0", "v26.0.9", "v22.20.0", "v26.1.0-rc.1", "", "node", "24.16", "1.2.3.4"]
+        {
+            let error = node_version_ok(bad).unwrap_err();
+            assert!(error.message().contains(NODE_NEEDED), "{bad}");
+        }
+    }
+}

@@ -90,3 +90,73 @@ fn overlap(name: &ProfileName, block: PortBlock, owner: &ProfileName, other: Por
         .profile(name)
         .remedy(format!("choose a port at least {BLOCK_STRIDE} away, for example {free}, or leave it out"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ProfileName {
+        text.parse().unwrap()
+    }
+
+    fn free(_: u16) -> bool {
+        false
+    }
+
+    #[test]
+    fn the_derived_block_is_kept_while_nobody_has_it() {
+        let taken = [(name("rescue"), PortBlock::at(23532))];
+        let work = allocate(&name("work"), None, &taken, &free).unwrap();
+        assert_eq!(work, Allocation { block: PortBlock::at(41984), note: None });
+        let again = allocate(&name("rescue"), None, &taken, &free).unwrap();
+        assert_eq!((again.block.base(), again.note), (23532, None));
+    }
+
+    #[test]
+    fn rescue_and_main_overlap_and_the_second_moves_past_the_first() {
+        let taken = [(name("rescue"), PortBlock::at(23532))];
+        let main = allocate(&name("main"), None, &taken, &free).unwrap();
+        assert_eq!(main.block.base(), 23652);
+        let note = "port 23592 would overlap the profile `rescue` (23532-23642), so `main` gets port 23652";
+        assert_eq!(main.note.as_deref(), Some(note));
+    }
+
+    #[test]
+    fn a_busy_port_anywhere_in_the_block_moves_it() {
+        let busy = |port: u16| port == 41984 + 50;
+        let work = allocate(&name("work"), None, &[], &busy).unwrap();
+        assert_eq!(work.block.base(), 41984 + 120);
+        assert!(work.note.unwrap().starts_with("port 42034 of the block at 41984 is in use"));
+    }
+
+    #[test]
+    fn the_search_wraps_inside_the_derived_range() {
+        // a_b derives 59473; what follows is taken up to the top.
+        let taken: Vec<_> =
+            (0..4).map(|n| (name(&format!("t{n}")), PortBlock::at(59473 + n * 120))).collect();
+        assert_eq!(allocate(&name("a_b"), None, &taken, &free).unwrap().block.base(), DERIVED_MIN);
+        // The default profile's own port is outside of it; so is the way back.
+        let taken = [(name("other"), PortBlock::at(18750))];
+        let default = allocate(&ProfileName::default_profile(), None, &taken, &free).unwrap();
+        assert_eq!(default.block.base(), DERIVED_MIN);
+    }
+
+    #[test]
+    fn a_wanted_port_is_taken_or_refused_but_never_changed() {
+        let taken = [(name("home"), PortBlock::at(19789))];
+        assert_eq!(allocate(&name("x"), Some(19900), &taken, &free).unwrap().block.base(), 19900);
+        let error = allocate(&name("x"), Some(19899), &taken, &free).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (Kind::Config, "port_block_overlap"));
+        assert!(error.message().contains("`x`") && error.message().contains("`home`"), "{error}");
+        for port in [0, 65426, 65535] {
+            assert_eq!(allocate(&name("x"), Some(port), &[], &free).unwrap_err().kind(), Kind::Usage);
+        }
+        assert!(allocate(&name("x"), Some(65425), &[], &free).is_ok());
+    }
+
+    #[test]
+    fn a_full_range_ends_in_an_error_not_in_a_loop() {
+        let error = allocate(&name("work"), None, &[], &|_| true).unwrap_err();
+        assert_eq!(error.code(), "ports_exhausted");
+    }
+}
