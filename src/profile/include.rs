@@ -32,16 +32,27 @@ pub fn read(text: &str, file: &Path) -> Result<Value> {
     }
     let value: Value = json5::from_str(body).map_err(|error| {
         let what = match error.code() {
-            Some(code) => code.to_string(),
+            Some(code) => spoken(&code.to_string()),
             // The reader's own text; it never quotes values.
             None => "not valid JSON5".to_owned(),
         };
-        invalid(file, error.position(), what)
+        // A fault without a place is the end of the file.
+        let position = error.position().or_else(|| Some(json5::Position::from_offset(body.len(), body)));
+        invalid(file, position, what)
     })?;
     if value.is_object() {
         Ok(value)
     } else {
         Err(invalid(file, None, "it is not an object in braces".into()))
+    }
+}
+
+/// The reader's words for a fault, where they are jargon, in plain ones.
+fn spoken(code: &str) -> String {
+    match code.strip_prefix("EOF parsing ") {
+        Some("value") => "expected a value, but the file ends".into(),
+        Some(thing) => format!("the file ends inside the {thing} that begins here"),
+        None => code.to_owned(),
     }
 }
 
@@ -260,7 +271,12 @@ mod tests {
         let error = read("{\n  gateway: {\n    port 1 } }", file()).unwrap_err();
         assert_eq!(error.code(), "config_invalid");
         assert_eq!(error.message(), "/c/openclaw.json:3:10: expected colon");
-        for (text, why) in [("", "EOF"), ("[]", "not an object"), ("{} x", "trailing"), ("{a: 1", "EOF")] {
+        for (text, why) in [
+            ("", "the file ends"),
+            ("[]", "not an object"),
+            ("{} x", "trailing"),
+            ("{a: 1", "the file ends inside the object"),
+        ] {
             let error = read(text, file()).unwrap_err();
             assert!(error.message().contains(why), "{text}: {error}");
         }

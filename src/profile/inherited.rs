@@ -1,6 +1,6 @@
 //! The `OPENCLAW_*` variables as one profile may read them. A shell that some gateway has started exports that
-//! gateway's values; used for another profile they would read or change the wrong one (INCIDENTS B2). A value counts
-//! when `OPENCLAW_PROFILE` names this profile (or is not set and the default one is meant) and the value is not what
+//! gateway's values; used for another profile they would read or change the wrong one (INCIDENTS B2). They count when
+//! `OPENCLAW_PROFILE` names this profile (or is not set and the default one is meant) and no path among them is what
 //! OpenClaw would derive for another profile. Anything else is left out, and a warning names it.
 
 use std::path::PathBuf;
@@ -11,12 +11,30 @@ use super::paths::projected_from;
 use crate::base::port::{DEFAULT_PORT, DEV_PORT};
 use crate::base::{Error, Kind, ProfileName, Result};
 
-/// Whether the `OPENCLAW_*` variables of `env` were exported for this profile: `OPENCLAW_PROFILE` is its name, or is
-/// not set and the profile is the default one.
+/// Variables whose paths show whose environment it is: they travel together, so one betrays the others.
+const PATHS: [&str; 3] = ["OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH", "OPENCLAW_WORKSPACE_DIR"];
+
+/// Whether the `OPENCLAW_*` variables of `env` were exported for this profile.
 pub fn own_env(name: &ProfileName, env: &Environment) -> bool {
+    owner(name, env).as_ref() == Some(name)
+}
+
+/// Whose `OPENCLAW_*` variables `env` holds; `None` when `OPENCLAW_PROFILE` is no name.
+fn owner(name: &ProfileName, env: &Environment) -> Option<ProfileName> {
+    let exported = exported(env)?;
+    if exported != *name {
+        return Some(exported);
+    }
+    let home = env.home().ok()?;
+    let betrays = |variable: &&str| projected_from(&expand_tilde(env.get(variable)?, &home)?, &home, name);
+    Some(PATHS.iter().find_map(betrays).unwrap_or(exported))
+}
+
+/// The profile that `OPENCLAW_PROFILE` names.
+fn exported(env: &Environment) -> Option<ProfileName> {
     match env.get("OPENCLAW_PROFILE") {
-        Some(text) => text.trim().parse::<ProfileName>().is_ok_and(|exported| exported == *name),
-        None => name.is_default(),
+        Some(text) => text.trim().parse().ok(),
+        None => Some(ProfileName::default_profile()),
     }
 }
 
@@ -38,8 +56,7 @@ impl<'a> Inherited<'a> {
     pub(super) fn path(&mut self, variable: &str, otherwise: PathBuf) -> Result<PathBuf> {
         let Some(text) = self.env.get(variable) else { return Ok(otherwise) };
         let path = expand_tilde(text, &self.home);
-        let owner = path.as_ref().and_then(|path| projected_from(path, &self.home, self.name));
-        if owner.is_none() && own_env(self.name, self.env) {
+        if own_env(self.name, self.env) {
             return path.ok_or_else(|| {
                 let what = format!("{variable} is `{}`, which is not an absolute path", text.trim());
                 Error::new(Kind::Config, "path_not_absolute", what)
@@ -48,7 +65,7 @@ impl<'a> Inherited<'a> {
             });
         }
         if path.as_ref() != Some(&otherwise) {
-            self.drop(variable, owner);
+            self.warn(variable, owner(self.name, self.env));
         }
         Ok(otherwise)
     }
@@ -56,33 +73,28 @@ impl<'a> Inherited<'a> {
     /// The port in `OPENCLAW_GATEWAY_PORT`; `otherwise` is what will be used instead.
     pub(super) fn port(&mut self, otherwise: u16) -> Option<u16> {
         let port = self.env.get("OPENCLAW_GATEWAY_PORT").and_then(port_in)?;
-        let owner = match port {
+        let typical = match port {
             DEFAULT_PORT => Some(ProfileName::default_profile()),
             DEV_PORT => "dev".parse().ok(),
             _ => None,
         };
-        let owner = owner.filter(|owner| owner != self.name);
-        if owner.is_none() && own_env(self.name, self.env) {
+        let foreign = typical.filter(|owner| owner != self.name);
+        if foreign.is_none() && own_env(self.name, self.env) {
             return Some(port);
         }
         if port != otherwise {
-            self.drop("OPENCLAW_GATEWAY_PORT", owner);
+            self.warn("OPENCLAW_GATEWAY_PORT", foreign.or_else(|| owner(self.name, self.env)));
         }
         None
     }
 
-    fn drop(&mut self, variable: &str, owner: Option<ProfileName>) {
+    fn warn(&mut self, variable: &str, owner: Option<ProfileName>) {
         let name = self.name;
-        let ours = own_env(name, self.env);
-        let exported = match self.env.get("OPENCLAW_PROFILE") {
-            Some(text) => text.trim().parse().ok(),
-            None => Some(ProfileName::default_profile()),
-        };
-        let whose = match owner.or(exported) {
+        let whose = match owner {
             Some(owner) => format!("belongs to the profile `{owner}`"),
             None => "stands beside an OPENCLAW_PROFILE that is no profile's name".into(),
         };
-        let hint = if ours {
+        let hint = if exported(self.env).as_ref() == Some(name) {
             format!("write it into the manifest of `{name}` if it is meant")
         } else {
             format!("export OPENCLAW_PROFILE={name} with it if it is meant")
@@ -130,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_environment_is_ones_own_when_it_says_so() {
-        let env = |text: &str| Environment::from_pairs([("OPENCLAW_PROFILE", text)]);
+        let env = |text: &str| Environment::from_pairs([("OPENCLAW_PROFILE", text), ("HOME", "/h")]);
         for (exported, name, own) in [
             ("work", "work", true),
             ("work", "Work", false),
@@ -142,6 +154,8 @@ mod tests {
         ] {
             assert_eq!(own_env(&name.parse().unwrap(), &env(exported)), own, "{exported} {name}");
         }
+        let betrayed = Environment::from_pairs([("HOME", "/h"), ("OPENCLAW_STATE_DIR", "~/.openclaw-x/")]);
+        assert!(!own_env(&ProfileName::default_profile(), &betrayed));
     }
 
     #[test]

@@ -268,3 +268,87 @@ fn supervise(table: SuperviseTable) -> Supervise {
         alert: table.alert.unwrap_or(default.alert),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(
+        name: &str,
+        manifest: Option<&str>,
+        config: &str,
+        port: Option<u16>,
+        env: &[(&str, &str)],
+    ) -> Profile {
+        let manifest = manifest.map(|text| Manifest::parse(text, Path::new("m.toml")).unwrap());
+        let config = GatewayConfig::parse(config, Path::new("openclaw.json")).unwrap();
+        let env = Environment::from_pairs(env.iter().copied().chain([("HOME", "/h")]));
+        let flags = Flags { port, ..Flags::default() };
+        resolve(&name.parse().unwrap(), manifest.as_ref(), &config, &flags, &env).unwrap()
+    }
+
+    #[test]
+    fn flag_beats_environment_beats_manifest_beats_configuration_beats_name() {
+        let env = [("OPENCLAW_PROFILE", "work"), ("OPENCLAW_GATEWAY_PORT", "2")];
+        let (manifest, config) = (Some("gateway.port = 3"), "{gateway: {port: 4}}");
+        for (profile, port, source) in [
+            (resolved("work", manifest, config, Some(1), &env), 1, Source::Flag),
+            (resolved("work", manifest, config, None, &env), 2, Source::Environment),
+            (resolved("work", manifest, config, None, &[]), 3, Source::Manifest),
+            (resolved("work", None, config, None, &[]), 4, Source::Config),
+            (resolved("work", None, "{}", None, &[]), 41984, Source::Derived),
+            (resolved("default", None, "{}", None, &[]), 18789, Source::Derived),
+        ] {
+            assert_eq!((profile.port, profile.port_source), (port, source));
+            assert_eq!(profile.block, PortBlock::at(port));
+        }
+        let both = resolved("work", manifest, config, None, &[]);
+        assert!(both.warnings[0].contains("4 in openclaw.json and 3 in the manifest"), "{:?}", both.warnings);
+    }
+
+    #[test]
+    fn port_zero_is_refused() {
+        let flags = Flags { port: Some(0), ..Flags::default() };
+        let (env, config) = (Environment::from_pairs([("HOME", "/h")]), GatewayConfig::default());
+        let error = resolve(&ProfileName::default_profile(), None, &config, &flags, &env).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (Kind::Usage, "port_invalid"));
+    }
+
+    #[test]
+    fn the_workspace_is_where_the_real_program_looks_for_it() {
+        let config = "{agents: {defaults: {workspace: '~/code'}}}";
+        let env = [("OPENCLAW_PROFILE", "work"), ("OPENCLAW_WORKSPACE_DIR", "/env")];
+        let manifest = Some("paths.workspace = '/m'");
+        for (profile, workspace) in [
+            (resolved("work", manifest, config, None, &env), "/h/code"),
+            (resolved("work", manifest, "{}", None, &env), "/env"),
+            (resolved("work", manifest, "{}", None, &[]), "/m"),
+            (resolved("work", Some("paths.state_dir = '/s'"), "{}", None, &[]), "/s/workspace"),
+        ] {
+            assert_eq!(profile.paths.workspace, Path::new(workspace));
+        }
+        let relative = resolved("work", None, "{agents: {defaults: {workspace: 'code'}}}", None, &[]);
+        assert_eq!(relative.paths.workspace, Path::new("/h/.openclaw-work/workspace"));
+        assert_eq!(relative.warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_local_profile_whose_configuration_points_elsewhere_is_told() {
+        let config = "{gateway: {mode: 'remote', remote: {url: 'wss://h'}}}";
+        let managed = resolved("work", Some(""), config, None, &[]);
+        assert!(managed.remote.is_none() && managed.warnings[0].contains("gateway.mode"));
+        let found = resolved("work", None, config, None, &[]);
+        assert!(found.remote.is_some() && found.place == Place::Remote && !found.managed);
+    }
+
+    #[test]
+    fn the_bind_is_always_said_aloud() {
+        for (manifest, config, bind) in [
+            (None, "{}", Bind::Loopback),
+            (None, "{gateway: {bind: 'lan'}}", Bind::Lan),
+            (Some("gateway.bind = 'tailnet'"), "{gateway: {bind: 'lan'}}", Bind::Tailnet),
+        ] {
+            assert_eq!(resolved("work", manifest, config, None, &[]).bind, bind);
+        }
+    }
+}

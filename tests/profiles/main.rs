@@ -1,1 +1,7 @@
-//! Profiles as people write them.
+//! Profiles as people write them: every sample file is one case, every cell of what a shell may have exported is
+//! one line of a table, and the shipped templates stand next to each other.
+
+mod cells;
+mod ports;
+mod samples;
+mod shipped;
