@@ -140,26 +140,20 @@ pub fn merge(base: Value, over: Value) -> Value {
     }
 }
 
+/// Reads the file that is named in a file of the given folder; returns its tree and its own path.
+pub type Load<'a> = dyn FnMut(&Path, &str) -> Result<(Value, PathBuf)> + 'a;
+
 /// The tree with every `$include` replaced by what it names: later files win over earlier ones, sibling keys
-/// over all of them. `load` reads the file that is named in a file of the folder `from` and returns its tree and its
-/// own path.
+/// over all of them.
 ///
 /// # Errors
 /// What `load` returns, and [`Kind::Config`] for a circle, for more than ten levels, and for an `$include` that is
 /// neither a text nor a list of texts.
-pub fn expand(
-    value: Value,
-    file: &Path,
-    load: &mut dyn FnMut(&Path, &str) -> Result<(Value, PathBuf)>,
-) -> Result<Value> {
+pub fn expand(value: Value, file: &Path, load: &mut Load<'_>) -> Result<Value> {
     expand_within(value, &mut vec![file.to_path_buf()], load)
 }
 
-fn expand_within(
-    value: Value,
-    chain: &mut Vec<PathBuf>,
-    load: &mut dyn FnMut(&Path, &str) -> Result<(Value, PathBuf)>,
-) -> Result<Value> {
+fn expand_within(value: Value, chain: &mut Vec<PathBuf>, load: &mut Load<'_>) -> Result<Value> {
     let mut map = match value {
         Value::Object(map) => map,
         Value::Array(items) => {
@@ -183,11 +177,7 @@ fn expand_within(
     })
 }
 
-fn included(
-    named: Value,
-    chain: &mut Vec<PathBuf>,
-    load: &mut dyn FnMut(&Path, &str) -> Result<(Value, PathBuf)>,
-) -> Result<Value> {
+fn included(named: Value, chain: &mut Vec<PathBuf>, load: &mut Load<'_>) -> Result<Value> {
     let here = chain.last().cloned().unwrap_or_default();
     let wrong = || invalid(&here, None, format!("`{INCLUDE}` must be a text or a list of texts"));
     let files: Vec<String> = match named {

@@ -285,6 +285,6 @@ mod tests {
         let b = Real { name: "b".parse().unwrap(), ..a.clone() };
         let all = ["port_block_overlap", "state_dir_shared", "config_shared", "workspace_shared"];
         assert_eq!(codes(&a, &b), all);
-        assert_eq!(prove(&[a.clone()]), []);
+        assert_eq!(prove(std::slice::from_ref(&a)), []);
     }
 }
