@@ -4,12 +4,17 @@
 //!
 //! | floor | folders |
 //! | --- | --- |
+//! | services | [`gateway`] |
+//! | hands | [`host`], [`link`] |
 //! | decisions | [`profile`], [`conflict`], [`supervise`], [`wire`], [`access`] |
 //! | words | [`base`] |
 
 pub mod access;
 pub mod base;
 pub mod conflict;
+pub mod gateway;
+pub mod host;
+pub mod link;
 pub mod profile;
 pub mod supervise;
 pub mod wire;

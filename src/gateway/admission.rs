@@ -1,0 +1,252 @@
+//! Who gets in and with what (OPENCLAW.md 4.3, 4.6, 4.8, 5.2): a pure decision over the parameters of
+//! `connect`, the place the peer speaks from and how this gateway authenticates.
+
+use serde_json::json;
+
+use super::options::Auth;
+use super::origin;
+use crate::wire::device::{self, Doubt};
+use crate::wire::{ConnectParams, Fault, fault, limits};
+
+/// Where the peer speaks from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Whether it is a program on this machine.
+    pub local: bool,
+    /// The web page that it speaks for.
+    pub origin: Option<String>,
+}
+
+/// The two kinds of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Uses the gateway.
+    Operator,
+    /// Is used by the gateway.
+    Node,
+}
+
+impl Role {
+    /// The protocol's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Role::Operator => "operator",
+            Role::Node => "node",
+        }
+    }
+}
+
+/// What a connection was granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Operator or node.
+    pub role: Role,
+    /// Its scopes.
+    pub scopes: Vec<String>,
+    /// Its device, when it proved one.
+    pub device: Option<String>,
+}
+
+/// Why a connection gets nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Denial {
+    /// The answer.
+    pub fault: Fault,
+    /// The close code.
+    pub code: u16,
+    /// Whether a wrong credential was tried, so that the next try shall cost.
+    pub guessed: bool,
+}
+
+impl Denial {
+    fn policy(fault: Fault) -> Self {
+        Denial { fault, code: 1008, guessed: false }
+    }
+}
+
+/// Decides. `nonce` is the one of this connection's challenge, `now_ms` the wall clock, `locked_ms` how long
+/// this party is still locked out.
+///
+/// # Errors
+/// The denial.
+pub fn admit(
+    params: &ConnectParams,
+    peer: &Peer,
+    auth: &Auth,
+    nonce: &str,
+    now_ms: u64,
+    locked_ms: Option<u64>,
+) -> Result<Grant, Denial> {
+    check_version(params)?;
+    let role = match params.role.as_deref() {
+        None | Some("operator") => Role::Operator,
+        Some("node") => Role::Node,
+        Some(_) => return Err(Denial::policy(Fault::invalid("invalid role"))),
+    };
+    if peer.origin.as_deref().is_some_and(|page| !origin::is_allowed(page, peer.local)) {
+        return Err(Denial::policy(origin::refusal()));
+    }
+    let requested = || params.scopes.clone().unwrap_or_default();
+    if let Some(device) = &params.device {
+        device::verify(params, nonce, now_ms as i64).map_err(|doubt| Denial::policy(device_fault(doubt)))?;
+        check_secret(params, peer, auth, locked_ms)?;
+        if !peer.local {
+            return Err(Denial::policy(pairing_required(&device.id, role)));
+        }
+        return Ok(Grant { role, scopes: requested(), device: Some(device.id.clone()) });
+    }
+    check_deviceless(params, peer, auth, role)?;
+    check_secret(params, peer, auth, locked_ms)?;
+    let keeps = peer.local && (is_backend(params) || is_cli(params));
+    Ok(Grant { role, scopes: if keeps { requested() } else { Vec::new() }, device: None })
+}
+
+fn check_version(params: &ConnectParams) -> Result<(), Denial> {
+    let lenient = params.client.mode == "probe"
+        || params.client.mode == "node"
+        || params.role.as_deref() == Some(Role::Node.as_str());
+    let lowest = if lenient { limits::PROTOCOL_MIN_PROBE } else { limits::PROTOCOL };
+    if params.min_protocol <= limits::PROTOCOL && params.max_protocol >= lowest {
+        return Ok(());
+    }
+    let fault = Fault::invalid("protocol mismatch").details(json!({
+        "code": "PROTOCOL_MISMATCH",
+        "clientMinProtocol": params.min_protocol,
+        "clientMaxProtocol": params.max_protocol,
+        "expectedProtocol": limits::PROTOCOL,
+        "minimumProbeProtocol": limits::PROTOCOL_MIN_PROBE,
+    }));
+    Err(Denial { fault, code: 1002, guessed: false })
+}
+
+fn is_backend(params: &ConnectParams) -> bool {
+    params.client.id == "gateway-client" && params.client.mode == "backend"
+}
+
+fn is_cli(params: &ConnectParams) -> bool {
+    params.client.id == "cli" && params.client.mode == "cli"
+}
+
+/// What a client without device must not be: a node, a control page, or one that offers nothing.
+fn check_deviceless(params: &ConnectParams, peer: &Peer, auth: &Auth, role: Role) -> Result<(), Denial> {
+    let identity_required = Fault::new(fault::NOT_PAIRED, "device identity required")
+        .details(json!({ "code": "DEVICE_IDENTITY_REQUIRED" }));
+    if role == Role::Node {
+        return Err(Denial::policy(identity_required));
+    }
+    let (id, mode) = (params.client.id.as_str(), params.client.mode.as_str());
+    if id == "openclaw-control-ui" || (id == "openclaw-tui" && mode == "ui") {
+        let fault =
+            Fault::invalid("control ui requires device identity (use HTTPS or localhost secure context)")
+                .details(json!({ "code": "CONTROL_UI_DEVICE_IDENTITY_REQUIRED" }));
+        return Err(Denial::policy(fault));
+    }
+    let enough = match auth {
+        Auth::None => is_backend(params) && peer.local,
+        Auth::Token(_) | Auth::Password(_) => offered(params).next().is_some(),
+    };
+    if enough { Ok(()) } else { Err(Denial::policy(identity_required)) }
+}
+
+/// The shared secrets that a client offers. The real gateway does not care in which of the two fields.
+fn offered(params: &ConnectParams) -> impl Iterator<Item = &str> {
+    let auth = params.auth.as_ref();
+    let token = auth.and_then(|auth| auth.token.as_deref());
+    let password = auth.and_then(|auth| auth.password.as_deref());
+    [token, password].into_iter().flatten().filter(|text| !text.is_empty())
+}
+
+fn check_secret(
+    params: &ConnectParams,
+    peer: &Peer,
+    auth: &Auth,
+    locked_ms: Option<u64>,
+) -> Result<(), Denial> {
+    let (secret, word) = match auth {
+        Auth::None if peer.local => return Ok(()),
+        Auth::None => return Err(Denial::policy(unauthorized("none", "mismatch", params, peer))),
+        Auth::Token(secret) => (secret, "token"),
+        Auth::Password(secret) => (secret, "password"),
+    };
+    if let Some(millis) = locked_ms {
+        return Err(Denial::policy(rate_limited(millis)));
+    }
+    // Both are compared, whatever the first says: the time tells nothing.
+    let matched = offered(params).fold(false, |matched, text| secret.matches(text) | matched);
+    if matched {
+        return Ok(());
+    }
+    if offered(params).next().is_some() {
+        let fault = unauthorized(word, "mismatch", params, peer);
+        return Err(Denial { fault, code: 1008, guessed: true });
+    }
+    let device_token = params.auth.as_ref().is_some_and(|auth| auth.device_token.is_some());
+    Err(Denial::policy(if device_token {
+        auth_fault(
+            "device token mismatch (rotate/reissue device token)",
+            "device_token_mismatch",
+            false,
+            "update_auth_credentials",
+        )
+    } else {
+        unauthorized(word, "missing", params, peer)
+    }))
+}
+
+fn unauthorized(word: &str, wrong: &str, params: &ConnectParams, peer: &Peer) -> Fault {
+    let hint = match (word, params.client.id.as_str(), peer.local) {
+        ("token", "cli", true) => "use this gateway's gateway.auth.token or pair the device",
+        ("token", "cli", false) => "set gateway.remote.token to match gateway.auth.token",
+        ("token", ..) => "provide gateway auth token",
+        (_, _, true) => "use this gateway's gateway.auth.password",
+        (_, _, false) => "set gateway.remote.password to match gateway.auth.password",
+    };
+    let message = format!("gateway {word} {wrong} ({hint})");
+    let retry = wrong == "mismatch" && word == "token" && params.device.is_some();
+    let next = match (wrong, retry) {
+        ("missing", _) => "update_auth_configuration",
+        (_, true) => "retry_with_device_token",
+        (_, false) => "update_auth_credentials",
+    };
+    auth_fault(&message, &format!("{word}_{wrong}"), retry, next)
+}
+
+fn auth_fault(message: &str, reason: &str, retry_with_device: bool, next: &str) -> Fault {
+    Fault::invalid(format!("unauthorized: {message}")).details(json!({
+        "code": format!("AUTH_{}", reason.to_ascii_uppercase()),
+        "authReason": reason,
+        "canRetryWithDeviceToken": retry_with_device,
+        "recommendedNextStep": next,
+    }))
+}
+
+fn rate_limited(millis: u64) -> Fault {
+    auth_fault(
+        "too many failed authentication attempts (retry later)",
+        "rate_limited",
+        false,
+        "wait_then_retry",
+    )
+    .retry_after(millis)
+}
+
+fn pairing_required(device: &str, role: Role) -> Fault {
+    Fault::new(fault::NOT_PAIRED, "pairing required: device is not approved yet").details(json!({
+        "code": "PAIRING_REQUIRED",
+        "reason": "not-paired",
+        "deviceId": device,
+        "requestedRole": role.as_str(),
+    }))
+}
+
+fn device_fault(doubt: Doubt) -> Fault {
+    let (message, code, reason) = match doubt {
+        Doubt::PublicKey => ("device public key invalid", "PUBLIC_KEY_INVALID", "device-public-key"),
+        Doubt::IdMismatch => ("device identity mismatch", "DEVICE_ID_MISMATCH", "device-id-mismatch"),
+        Doubt::Expired => ("device signature expired", "SIGNATURE_EXPIRED", "device-signature-stale"),
+        Doubt::NonceMissing => ("device nonce required", "NONCE_REQUIRED", "device-nonce-missing"),
+        Doubt::NonceMismatch => ("device nonce mismatch", "NONCE_MISMATCH", "device-nonce-mismatch"),
+        Doubt::Signature => ("device signature invalid", "SIGNATURE_INVALID", "device-signature"),
+    };
+    Fault::invalid(message).details(json!({ "code": format!("DEVICE_AUTH_{code}"), "reason": reason }))
+}

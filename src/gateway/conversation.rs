@@ -1,0 +1,174 @@
+//! An open connection: calls come in, answers and events go out, until one of the two ends it. Answers go out
+//! in order of completion; events are numbered per connection, so that a gap tells of what was dropped.
+
+use std::pin::Pin;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::dispatch::{self, Verdict};
+use super::hub::{Announcement, Hub, SHUTDOWN};
+use super::method::{Call, Method, health};
+use super::scope;
+use super::session::{Ending, Open, going_down};
+use crate::link::ws::{Incoming, Ws};
+use crate::wire::{Event, Fault, Frame, fault, limits};
+
+/// Calls of one connection that may be under way.
+const CALLS_MAX: usize = 256;
+/// Bytes that those calls may have brought along.
+const CALL_BYTES_MAX: usize = limits::BUFFERED_MAX;
+/// How soon a call may be repeated that found too many others, in milliseconds.
+const BUSY_RETRY_MS: u64 = 1000;
+
+/// A call under way: its answer, and the bytes that it brought along.
+type Running = Pin<Box<dyn Future<Output = (String, usize)>>>;
+
+/// An open connection.
+pub struct Conversation<'a, S> {
+    hub: &'a Rc<Hub>,
+    ws: &'a mut Ws<S>,
+    open: Open,
+    running: FuturesUnordered<Running>,
+    running_bytes: usize,
+    wrong_role: u32,
+    seq: u64,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
+    /// Begins where the handshake ended.
+    pub fn new(hub: &'a Rc<Hub>, ws: &'a mut Ws<S>, open: Open) -> Self {
+        let running = FuturesUnordered::new();
+        Conversation { hub, ws, open, running, running_bytes: 0, wrong_role: 0, seq: 0 }
+    }
+
+    /// Goes on until it ends.
+    pub async fn run(mut self) -> Ending {
+        match self.converse().await {
+            Ok(never) => never,
+            Err(ending) => ending,
+        }
+    }
+
+    async fn converse(&mut self) -> Result<Ending, Ending> {
+        let every = self.hub.options.limits.ping;
+        let mut ping = interval_at(Instant::now() + every, every);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut answered = true;
+        self.hear(&health::announcement(self.hub))?;
+        loop {
+            tokio::select! {
+                incoming = self.ws.recv() => match incoming? {
+                    Incoming::Data(frame) => self.take(&frame)?,
+                    Incoming::Pong => answered = true,
+                    Incoming::Ping => {}
+                    Incoming::Close(code, _) => {
+                        // The library has queued the reply to the peer's close.
+                        let _ = self.ws.flush().await;
+                        return Err(Ending::Gone(format!("closed by peer with {code}")));
+                    }
+                },
+                Some((answer, bytes)) = self.running.next() => {
+                    self.running_bytes -= bytes;
+                    self.say(answer)?;
+                }
+                announced = self.open.heard.recv() => match announced {
+                    Ok(announcement) => {
+                        self.hear(&announcement)?;
+                        if announcement.event == SHUTDOWN {
+                            return Ok(going_down());
+                        }
+                    }
+                    Err(RecvError::Lagged(missed)) => self.seq += missed,
+                    Err(RecvError::Closed) => return Ok(going_down()),
+                },
+                _ = ping.tick() => {
+                    if !std::mem::take(&mut answered) {
+                        return Err(Ending::Gone("no pong".into()));
+                    }
+                    self.ws.ping();
+                }
+            }
+        }
+    }
+
+    /// Takes a frame from the peer.
+    fn take(&mut self, frame: &Bytes) -> Result<(), Ending> {
+        match dispatch::judge(frame, &self.open.grant, &mut self.wrong_role) {
+            Verdict::Ignore => {
+                let bytes = frame.len();
+                tracing::warn!(target: "gateway/ws", conn = self.open.conn_id, bytes, "a frame that is not JSON");
+                Ok(())
+            }
+            Verdict::Answer(answer) => self.say(answer),
+            Verdict::AnswerAndClose(answer) => {
+                self.say(answer)?;
+                Err(Ending::Close(1008, "repeated unauthorized calls".into()))
+            }
+            Verdict::Run(method, id, params) => self.start(method, id, params, frame.len()),
+        }
+    }
+
+    fn start(
+        &mut self,
+        method: &Method,
+        id: String,
+        params: serde_json::Value,
+        bytes: usize,
+    ) -> Result<(), Ending> {
+        if self.running.len() >= CALLS_MAX || self.running_bytes + bytes > CALL_BYTES_MAX {
+            let fault = Fault::new(fault::UNAVAILABLE, "The server is busy; retry shortly")
+                .retry_after(BUSY_RETRY_MS);
+            return self.say(Frame::failure(id, fault).to_text());
+        }
+        let call = Call { hub: Rc::clone(self.hub), grant: Rc::clone(&self.open.grant), params };
+        let answer = (method.run)(call);
+        self.running_bytes += bytes;
+        self.running.push(Box::pin(async move {
+            let frame = match answer.await {
+                Ok(payload) => Frame::success(id, payload),
+                Err(fault) => Frame::failure(id, fault),
+            };
+            (frame.to_text(), bytes)
+        }));
+        Ok(())
+    }
+
+    /// Sends an answer. It cannot be dropped, so a peer that does not read its answers is closed.
+    fn say(&mut self, text: String) -> Result<(), Ending> {
+        if !self.fits(&text) {
+            return Err(Ending::Abort(1008, "slow consumer"));
+        }
+        self.ws.push(text);
+        Ok(())
+    }
+
+    /// Passes an announcement on to a peer that may hear it. A slow one misses it, and sees the gap.
+    fn hear(&mut self, announcement: &Announcement) -> Result<(), Ending> {
+        let allowed = announcement.scope.is_none_or(|scope| scope::covers(&self.open.grant.scopes, scope));
+        if !allowed {
+            return Ok(());
+        }
+        self.seq += 1;
+        let event = Event {
+            event: announcement.event.into(),
+            payload: Some(announcement.payload.clone()),
+            seq: Some(self.seq),
+            state_version: announcement.versioned.then(|| self.hub.versions()),
+        };
+        let text = Frame::Event(event).to_text();
+        if self.fits(&text) {
+            self.ws.push(text);
+        }
+        Ok(())
+    }
+
+    fn fits(&self, text: &str) -> bool {
+        self.ws.queued_bytes() + text.len() <= self.hub.options.limits.buffered
+    }
+}

@@ -1,0 +1,46 @@
+//! `hello-ok`: what a connection was granted and what it may expect. It stays within the published schema.
+
+use super::admission::Grant;
+use super::hub::Hub;
+use super::method::{self, health};
+use super::scope;
+use crate::wire::connect::{Features, Granted, Policy, Server, Snapshot};
+use crate::wire::{HelloOk, limits};
+
+/// The events that this gateway sends.
+const EVENTS: &[&str] = &["connect.challenge", "health", "presence", "shutdown", "tick"];
+
+/// The greeting for connection `conn_id`.
+pub fn greeting(hub: &Hub, grant: &Grant, conn_id: &str) -> HelloOk {
+    let admin = scope::covers(&grant.scopes, scope::ADMIN);
+    let reads = scope::covers(&grant.scopes, scope::READ);
+    let options = &hub.options;
+    HelloOk {
+        r#type: "hello-ok".into(),
+        protocol: limits::PROTOCOL,
+        server: Server {
+            version: options.version.clone(),
+            conn_id: conn_id.into(),
+            boot_id: Some(hub.boot_id.clone()),
+        },
+        features: Features {
+            methods: method::names(),
+            events: EVENTS.iter().map(|event| (*event).to_owned()).collect(),
+        },
+        snapshot: Snapshot {
+            presence: if reads { hub.presence() } else { Vec::new() },
+            health: health::snapshot(hub),
+            state_version: hub.versions(),
+            uptime_ms: hub.uptime_ms(),
+            config_path: admin.then(|| options.config_path.clone()),
+            state_dir: admin.then(|| options.state_dir.clone()),
+            auth_mode: admin.then(|| options.auth.mode().to_owned()),
+        },
+        auth: Granted { role: grant.role.as_str().into(), scopes: grant.scopes.clone() },
+        policy: Policy {
+            max_payload: limits::FRAME_MAX,
+            max_buffered_bytes: options.limits.buffered,
+            tick_interval_ms: options.limits.tick.as_millis() as u64,
+        },
+    }
+}

@@ -1,0 +1,238 @@
+//! What all connections of one gateway share: who is there, what was announced, who failed to log in, whether
+//! the gateway is going down. One thread owns it, so plain cells are enough.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::admission::Peer;
+use super::load::Load;
+use super::options::Options;
+use super::presence::Presence;
+use super::scope;
+use super::throttle::{Party, Throttle};
+use super::{clock, machine};
+use crate::base::Moment;
+use crate::wire::frame::StateVersion;
+use crate::wire::limits;
+
+/// Announcements that a connection may lag behind before it misses some; a gap in `seq` tells its client.
+const BACKLOG: usize = 64;
+/// The event that tells clients of the end.
+pub const SHUTDOWN: &str = "shutdown";
+
+/// Something told to every connection that may hear it.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// The event's name.
+    pub event: &'static str,
+    /// What happened.
+    pub payload: Value,
+    /// The scope needed to hear it.
+    pub scope: Option<&'static str>,
+    /// Whether it carries the versions of presence and health.
+    pub versioned: bool,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Hub {
+    /// What the gateway was told when it started.
+    pub options: Options,
+    /// This life of the process.
+    pub boot_id: String,
+    /// How busy it is.
+    pub load: RefCell<Load>,
+    started: Instant,
+    health_version: Cell<u64>,
+    presence: RefCell<Presence>,
+    throttle: RefCell<Throttle>,
+    strangers: RefCell<HashMap<IpAddr, usize>>,
+    announcements: broadcast::Sender<Rc<Announcement>>,
+    draining: watch::Sender<bool>,
+    open: Cell<usize>,
+    changed: Notify,
+}
+
+impl Hub {
+    /// The hub of a gateway that begins now.
+    pub fn new(options: Options) -> Rc<Self> {
+        let own = own_entry(&options);
+        Rc::new(Hub {
+            boot_id: Uuid::new_v4().to_string(),
+            load: RefCell::default(),
+            started: Instant::now(),
+            health_version: Cell::new(1),
+            presence: RefCell::new(Presence::new(own)),
+            throttle: RefCell::new(Throttle::new(options.limits.penalty)),
+            strangers: RefCell::default(),
+            announcements: broadcast::Sender::new(BACKLOG),
+            draining: watch::Sender::new(false),
+            open: Cell::new(0),
+            changed: Notify::new(),
+            options,
+        })
+    }
+
+    /// Age of the gateway in milliseconds.
+    pub fn uptime_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    /// Now, for decisions that take a [`Moment`].
+    pub fn moment(&self) -> Moment {
+        Moment::new(self.started.elapsed())
+    }
+
+    /// Versions of what is published.
+    pub fn versions(&self) -> StateVersion {
+        StateVersion { presence: self.presence.borrow().version(), health: self.health_version.get() }
+    }
+
+    /// Counts a new health snapshot.
+    pub fn health_changed(&self) {
+        self.health_version.set(self.health_version.get() + 1);
+    }
+
+    /// Tells every connection that may hear it.
+    pub fn announce(&self, announcement: Announcement) {
+        // Nobody listening is no failure.
+        let _ = self.announcements.send(Rc::new(announcement));
+    }
+
+    /// Hears what is announced from here on.
+    pub fn listen(&self) -> broadcast::Receiver<Rc<Announcement>> {
+        self.announcements.subscribe()
+    }
+
+    /// Who is there.
+    pub fn presence(&self) -> Vec<Value> {
+        self.presence.borrow().list(clock::epoch_ms())
+    }
+
+    /// Changes the list of who is there with `change`; tells everyone when that returns true.
+    pub fn change_presence(&self, change: impl FnOnce(&mut Presence, u64) -> bool) {
+        if change(&mut self.presence.borrow_mut(), clock::epoch_ms()) {
+            self.announce(Announcement {
+                event: "presence",
+                payload: json!({ "presence": self.presence() }),
+                scope: Some(scope::READ),
+                versioned: true,
+            });
+        }
+    }
+
+    /// The record of failed logins.
+    pub fn throttle(&self) -> std::cell::RefMut<'_, Throttle> {
+        self.throttle.borrow_mut()
+    }
+
+    /// Begins the end: tells every connection, which then closes by itself.
+    pub fn drain(&self) {
+        self.announce(Announcement {
+            event: SHUTDOWN,
+            payload: json!({ "reason": "gateway stopping" }),
+            scope: None,
+            versioned: false,
+        });
+        self.draining.send_replace(true);
+    }
+
+    /// Whether the end has begun.
+    pub fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Waits for the end to begin.
+    pub async fn drained(&self) {
+        let mut draining = self.draining.subscribe();
+        // The sender lives as long as the hub: this cannot fail.
+        let _ = draining.wait_for(|draining| *draining).await;
+    }
+
+    /// Admits one more unauthenticated connection from `ip`; `None` when there are too many.
+    pub fn stranger(self: &Rc<Self>, ip: IpAddr) -> Option<Stranger> {
+        let mut strangers = self.strangers.borrow_mut();
+        let count = strangers.entry(ip).or_default();
+        if *count >= limits::PREAUTH_SOCKETS_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Stranger { hub: Rc::clone(self), ip })
+    }
+
+    /// Counts an open connection until the guard is dropped.
+    pub fn opened(self: &Rc<Self>) -> Opened {
+        self.open.set(self.open.get() + 1);
+        Opened(Rc::clone(self))
+    }
+
+    /// Waits until no counted connection is open.
+    pub async fn quiet(&self) {
+        while self.open.get() > 0 {
+            self.changed.notified().await;
+        }
+    }
+}
+
+/// A connection that has not said who it is; counted until dropped.
+#[derive(Debug)]
+pub struct Stranger {
+    hub: Rc<Hub>,
+    ip: IpAddr,
+}
+
+impl Stranger {
+    /// Who pays for a wrong credential on this connection.
+    pub fn party(&self, peer: &Peer) -> Party {
+        match &peer.origin {
+            Some(origin) => Party::Page(origin.clone()),
+            None if peer.local => Party::Local(self.ip),
+            None => Party::Remote(self.ip),
+        }
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let mut strangers = self.hub.strangers.borrow_mut();
+        if let Some(count) = strangers.get_mut(&self.ip) {
+            *count -= 1;
+            if *count == 0 {
+                strangers.remove(&self.ip);
+            }
+        }
+    }
+}
+
+/// An open connection; counted until dropped.
+#[derive(Debug)]
+pub struct Opened(Rc<Hub>);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        self.0.changed.notify_one();
+    }
+}
+
+fn own_entry(options: &Options) -> Value {
+    let host = machine::hostname();
+    json!({
+        "text": format!("Gateway: {host} (127.0.0.1) · app {} · mode gateway · reason self", options.version),
+        "host": host,
+        "ip": "127.0.0.1",
+        "version": options.version,
+        "platform": machine::platform(),
+        "deviceFamily": machine::device_family(),
+        "mode": "gateway",
+        "reason": "self",
+        "instanceId": Uuid::new_v4().to_string(),
+    })
+}

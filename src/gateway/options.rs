@@ -1,0 +1,87 @@
+//! What a gateway is told when it starts. Everything else it finds out from the protocol.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::log::LogFile;
+use crate::base::{ProfileName, Secret};
+use crate::wire::limits;
+
+/// How clients prove that they may come in.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// The shared token.
+    Token(Secret),
+    /// The shared password.
+    Password(Secret),
+    /// Nothing; only this machine's own programs, and of those only signed devices and backends.
+    None,
+}
+
+impl Auth {
+    /// The word for it in `hello-ok`.
+    pub const fn mode(&self) -> &'static str {
+        match self {
+            Auth::Token(_) => "token",
+            Auth::Password(_) => "password",
+            Auth::None => "none",
+        }
+    }
+}
+
+/// The sizes and times of protocol v4; only tests use others than the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// From the upgrade to `hello-ok`.
+    pub handshake: Duration,
+    /// Distance of `tick` events.
+    pub tick: Duration,
+    /// Distance of `health` events.
+    pub health: Duration,
+    /// Distance of pings, and how long a pong may take.
+    pub ping: Duration,
+    /// How long a closing connection is listened to, and how long stopping waits for all of them.
+    pub linger: Duration,
+    /// Bytes that may wait for a slow reader.
+    pub buffered: usize,
+    /// The unit of the delay that answers a wrong credential from this machine.
+    pub penalty: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            handshake: limits::HANDSHAKE_TIMEOUT,
+            tick: limits::TICK_INTERVAL,
+            health: limits::HEALTH_INTERVAL,
+            ping: limits::PING_INTERVAL,
+            linger: Duration::from_secs(1),
+            buffered: limits::BUFFERED_MAX,
+            penalty: Duration::from_millis(250),
+        }
+    }
+}
+
+/// What a gateway is told when it starts.
+#[derive(Debug)]
+pub struct Options {
+    /// The profile that it belongs to.
+    pub profile: ProfileName,
+    /// The version that it says of itself.
+    pub version: String,
+    /// The port on both loopback addresses; 0 lets the system choose.
+    pub port: u16,
+    /// The state directory, shown to admins; not empty.
+    pub state_dir: String,
+    /// The configuration file, shown to admins; not empty.
+    pub config_path: String,
+    /// How clients prove that they may come in.
+    pub auth: Auth,
+    /// Its own log, for `logs.tail`.
+    pub log: LogFile,
+    /// Sizes and times.
+    pub limits: Limits,
+    /// Told the port once the gateway listens.
+    pub ready: Option<oneshot::Sender<u16>>,
+}

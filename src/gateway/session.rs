@@ -1,0 +1,206 @@
+//! One connection, from the challenge to the close. It drives the decisions of [`connect`], [`admission`] and
+//! [`dispatch`] over any byte stream, knows nothing of HTTP, and is one of the two places that wait for time.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::broadcast;
+use tokio::time::{Instant, timeout, timeout_at};
+use uuid::Uuid;
+
+use super::admission::{self, Denial, Grant, Peer};
+use super::clock;
+use super::connect::{self, Refusal};
+use super::conversation::Conversation;
+use super::hello;
+use super::hub::{Announcement, Hub, Stranger};
+use super::throttle::Cost;
+use crate::link::ws::{Broken, Incoming, Ws};
+use crate::wire::{ConnectParams, Frame, limits};
+
+/// Frames that may wait while a wrong credential is paid for.
+const QUEUED_FRAMES_MAX: usize = 15;
+
+/// How a connection ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// The peer is gone.
+    Gone(String),
+    /// We close, with code and reason.
+    Close(u16, String),
+    /// We close, and what the peer has not read is not worth waiting for.
+    Abort(u16, &'static str),
+}
+
+impl From<Broken> for Ending {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Ended => Ending::Gone("stream ended".into()),
+            Broken::TooLarge => Ending::Close(1009, String::new()),
+            Broken::Protocol(wrong) => Ending::Close(1002, wrong),
+            Broken::Io(error) => Ending::Gone(error.to_string()),
+        }
+    }
+}
+
+/// The end that every connection meets when the gateway stops.
+pub fn going_down() -> Ending {
+    Ending::Close(1012, "service restart".into())
+}
+
+/// A connection that said hello.
+pub struct Open {
+    /// Its id, for the log.
+    pub conn_id: String,
+    /// What it was granted.
+    pub grant: Rc<Grant>,
+    /// What was announced since.
+    pub heard: broadcast::Receiver<Rc<Announcement>>,
+}
+
+/// Speaks with a peer until one of the two ends it.
+pub async fn serve<S>(hub: Rc<Hub>, mut ws: Ws<S>, peer: Peer, stranger: Stranger)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let _counted = hub.opened();
+    let conn_id = Uuid::new_v4().to_string();
+    let ending = match greet(&hub, &mut ws, &peer, stranger, &conn_id).await {
+        Ok(open) => {
+            let ending = Conversation::new(&hub, &mut ws, open).run().await;
+            hub.change_presence(|presence, now| presence.left(&conn_id, now));
+            ending
+        }
+        Err(ending) => ending,
+    };
+    let linger = hub.options.limits.linger;
+    match ending {
+        Ending::Gone(why) => tracing::info!(target: "gateway/ws", conn = conn_id, "gone: {why}"),
+        Ending::Close(code, reason) => {
+            tracing::info!(target: "gateway/ws", conn = conn_id, code, "closed: {reason}");
+            let _ = timeout(linger, ws.close(code, &reason)).await;
+        }
+        Ending::Abort(code, reason) => {
+            tracing::warn!(target: "gateway/ws", conn = conn_id, code, "closed: {reason}");
+            ws.discard_queued();
+            let _ = timeout(linger, ws.close(code, reason)).await;
+        }
+    }
+}
+
+/// From the challenge to `hello-ok`, within the handshake's time.
+async fn greet<S>(
+    hub: &Rc<Hub>,
+    ws: &mut Ws<S>,
+    peer: &Peer,
+    stranger: Stranger,
+    conn_id: &str,
+) -> Result<Open, Ending>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let deadline = Instant::now() + hub.options.limits.handshake;
+    let nonce = Uuid::new_v4().to_string();
+    let challenge = json!({ "nonce": nonce, "ts": clock::epoch_ms(), "capabilities": [] });
+    ws.push(Frame::event("connect.challenge", challenge).to_text());
+    let handshake = async {
+        let frame = next_frame(ws).await?;
+        let (id, params) = connect::read(&frame).map_err(|refusal| refuse(ws, refusal))?;
+        let party = stranger.party(peer);
+        let locked = hub.throttle().locked(&party, hub.moment());
+        let locked_ms = locked.map(|left| left.as_millis() as u64);
+        let decision =
+            admission::admit(&params, peer, &hub.options.auth, &nonce, clock::epoch_ms(), locked_ms);
+        match decision {
+            Ok(grant) => {
+                hub.throttle().succeeded(&party);
+                Ok((id, params, grant))
+            }
+            Err(Denial { fault, code, guessed }) => {
+                if guessed {
+                    let cost = hub.throttle().failed(&party, hub.moment());
+                    if let Cost::Delay(delay) = cost {
+                        pay(ws, delay).await?;
+                    }
+                }
+                Err(refuse(ws, Refusal::answered(&id, fault, code)))
+            }
+        }
+    };
+    let (id, params, grant) = tokio::select! {
+        result = timeout_at(deadline, handshake) => {
+            result.unwrap_or_else(|_| Err(Ending::Close(1000, String::new())))?
+        }
+        () = hub.drained() => return Err(going_down()),
+    };
+    Ok(welcome(hub, ws, &id, &params, grant, conn_id))
+}
+
+/// Says hello. Whoever is announced from here on is heard, the connection's own arrival included.
+fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
+    hub: &Rc<Hub>,
+    ws: &mut Ws<S>,
+    id: &str,
+    params: &ConnectParams,
+    grant: Grant,
+    conn_id: &str,
+) -> Open {
+    let heard = hub.listen();
+    hub.change_presence(|presence, now| presence.joined(conn_id, params, &grant, now));
+    let hello = json!(hello::greeting(hub, &grant, conn_id));
+    ws.set_max_frame(limits::FRAME_MAX);
+    ws.push(Frame::success(id, hello).to_text());
+    tracing::info!(
+        target: "gateway/ws",
+        conn = conn_id,
+        client = params.client.id,
+        mode = params.client.mode,
+        role = grant.role.as_str(),
+        scopes = grant.scopes.len(),
+        device = grant.device,
+        "connected"
+    );
+    Open { conn_id: conn_id.into(), grant: Rc::new(grant), heard }
+}
+
+/// The next message, whatever pings come before it.
+async fn next_frame<S: AsyncRead + AsyncWrite + Unpin>(ws: &mut Ws<S>) -> Result<Bytes, Ending> {
+    loop {
+        match ws.recv().await? {
+            Incoming::Data(frame) => return Ok(frame),
+            Incoming::Ping | Incoming::Pong => {}
+            Incoming::Close(code, _) => return Err(Ending::Gone(format!("closed by peer with {code}"))),
+        }
+    }
+}
+
+/// Lets a wrong credential wait for its answer. What the peer sends meanwhile is counted and thrown away: the
+/// connection will be refused.
+async fn pay<S: AsyncRead + AsyncWrite + Unpin>(ws: &mut Ws<S>, delay: Duration) -> Result<(), Ending> {
+    let frames = Cell::new(0);
+    let flood = async {
+        while frames.get() <= QUEUED_FRAMES_MAX {
+            if let Err(ending) = next_frame(ws).await {
+                return ending;
+            }
+            frames.set(frames.get() + 1);
+        }
+        Ending::Close(1008, "too many pending handshake frames".into())
+    };
+    match timeout(delay, flood).await {
+        Ok(ending) => Err(ending),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Sends a refusal's answer and gives back its close.
+fn refuse<S: AsyncRead + AsyncWrite + Unpin>(ws: &mut Ws<S>, refusal: Refusal) -> Ending {
+    if let Some((id, fault)) = refusal.answer {
+        ws.push(Frame::failure(id, *fault).to_text());
+    }
+    Ending::Close(refusal.code, refusal.reason)
+}

@@ -1,0 +1,124 @@
+//! From HTTP to WebSocket: who may try, and the handover of the stream to a session.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::body::Incoming;
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::upgrade::Upgraded;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::admission::Peer;
+use super::http::{Answer, attribution_required, build};
+use super::hub::{Hub, Stranger};
+use super::session;
+use crate::link::ws::Ws;
+use crate::wire::limits;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Whether the request asks for another protocol.
+pub fn is_wanted(headers: &HeaderMap) -> bool {
+    headers.contains_key(UPGRADE) && has_token(headers, CONNECTION, "upgrade")
+}
+
+/// Whether the header lists the token, in any case.
+pub fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name);
+    let mut listed = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    listed.any(|word| word.trim().eq_ignore_ascii_case(token))
+}
+
+/// Whether someone forwarded the request. What such headers say is worth nothing from a peer that is not
+/// trusted to write them, and this gateway trusts none; but they show that the peer is not who asks.
+pub fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| {
+        let name = name.as_str();
+        name == "forwarded"
+            || name == "x-real-ip"
+            || name.starts_with("x-forwarded-")
+            || name.starts_with("tailscale-")
+    })
+}
+
+/// Answers a request for another protocol; on success a session takes the stream.
+pub fn answer(hub: &Rc<Hub>, peer: SocketAddr, mut request: Request<Incoming>) -> Answer {
+    let headers = request.headers();
+    if is_forwarded(headers) {
+        return refuse(
+            peer,
+            StatusCode::FORBIDDEN,
+            "application/json; charset=utf-8",
+            &attribution_required(),
+        );
+    }
+    let Some(accept) = accept_key(&request) else {
+        return refuse(peer, StatusCode::BAD_REQUEST, TEXT, "Bad Request");
+    };
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    if hub.is_draining() {
+        return refuse(peer, unavailable, TEXT, "Gateway websocket admission closed");
+    }
+    let ip = peer.ip().to_canonical();
+    let Some(stranger) = hub.stranger(ip) else {
+        return refuse(peer, unavailable, TEXT, "Too many unauthenticated sockets");
+    };
+    // An origin that is not even text is certainly none of ours.
+    let origin = headers.get(ORIGIN).map(|value| value.to_str().unwrap_or("null").to_owned());
+    let who = Peer { local: ip.is_loopback(), origin };
+    let upgrade = hyper::upgrade::on(&mut request);
+    let hub = Rc::clone(hub);
+    tokio::task::spawn_local(async move {
+        match upgrade.await {
+            Ok(upgraded) => hand_over(hub, upgraded, who, stranger).await,
+            Err(error) => tracing::info!(target: "gateway/ws", "the upgrade failed: {error}"),
+        }
+    });
+    build(
+        StatusCode::SWITCHING_PROTOCOLS,
+        &[("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", &accept)],
+        String::new(),
+    )
+}
+
+async fn hand_over(hub: Rc<Hub>, upgraded: Upgraded, who: Peer, stranger: Stranger) {
+    // The stream itself, without the layers that HTTP needed.
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => {
+            let ws = Ws::server(parts.io.into_inner(), parts.read_buf.into(), limits::PREAUTH_FRAME_MAX);
+            session::serve(hub, ws, who, stranger).await;
+        }
+        Err(upgraded) => {
+            let ws = Ws::server(TokioIo::new(upgraded), Vec::new(), limits::PREAUTH_FRAME_MAX);
+            session::serve(hub, ws, who, stranger).await;
+        }
+    }
+}
+
+/// The answer to a sound opening handshake (RFC 6455, 4.2.1).
+fn accept_key(request: &Request<Incoming>) -> Option<String> {
+    let headers = request.headers();
+    let key = headers.get(SEC_WEBSOCKET_KEY)?;
+    let sound = request.method() == Method::GET
+        && has_token(headers, UPGRADE, "websocket")
+        && headers.get(SEC_WEBSOCKET_VERSION)? == "13"
+        && STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16);
+    sound.then(|| derive_accept_key(key.as_bytes()))
+}
+
+fn refuse(peer: SocketAddr, status: StatusCode, kind: &str, body: &str) -> Answer {
+    let length = body.len().to_string();
+    tracing::warn!(target: "gateway/ws", %peer, status = status.as_u16(), "upgrade refused");
+    build(
+        status,
+        &[("Connection", "close"), ("Content-Type", kind), ("Content-Length", &length)],
+        body.to_owned(),
+    )
+}

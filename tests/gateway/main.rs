@@ -1,0 +1,15 @@
+//! The embedded gateway as its clients meet it: a gateway in this process on a port of its own, held against
+//! what was recorded of the real one and against the published schema.
+
+// Tests may fail loudly, their helpers too.
+#![allow(clippy::unwrap_used)]
+
+mod calls;
+mod captures;
+mod devices;
+mod drain;
+mod harness;
+mod http;
+mod limits;
+mod schema;
+mod ws;
