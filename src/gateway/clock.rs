@@ -1,9 +1,34 @@
-//! The wall clock, read in one place, and the two ways in which protocol and log write it.
+//! The clocks, read in one place: the wall clock with the two ways in which protocol and log write it, and
+//! the steady one that measures and wakes.
 
 use std::fmt::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+/// Measures from its start on.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Begins now.
+    pub fn start() -> Self {
+        Stopwatch(Instant::now())
+    }
+
+    /// How long ago it began.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Wakes every `distance`, for the first time after one; a late tick moves the next ones.
+pub fn every(distance: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + distance, distance);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
 
 /// Milliseconds since the epoch.
 pub fn epoch_ms() -> u64 {

@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::clock;
 use super::dispatch::{self, Verdict};
 use super::hub::{Announcement, Hub, SHUTDOWN};
 use super::method::{Call, Method, health};
@@ -56,9 +56,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
     }
 
     async fn converse(&mut self) -> Result<Ending, Ending> {
-        let every = self.hub.options.limits.ping;
-        let mut ping = interval_at(Instant::now() + every, every);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ping = clock::every(self.hub.options.limits.ping);
         let mut answered = true;
         self.hear(&health::announcement(self.hub))?;
         loop {
@@ -68,8 +66,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                     Incoming::Pong => answered = true,
                     Incoming::Ping => {}
                     Incoming::Close(code, _) => {
-                        // The library has queued the reply to the peer's close.
-                        let _ = self.ws.flush().await;
                         return Err(Ending::Gone(format!("closed by peer with {code}")));
                     }
                 },

@@ -8,10 +8,10 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast, watch};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::admission::Peer;
+use super::clock::Stopwatch;
 use super::load::Load;
 use super::options::Options;
 use super::presence::Presence;
@@ -49,7 +49,7 @@ pub struct Hub {
     pub boot_id: String,
     /// How busy it is.
     pub load: RefCell<Load>,
-    started: Instant,
+    started: Stopwatch,
     health_version: Cell<u64>,
     presence: RefCell<Presence>,
     throttle: RefCell<Throttle>,
@@ -67,7 +67,7 @@ impl Hub {
         Rc::new(Hub {
             boot_id: Uuid::new_v4().to_string(),
             load: RefCell::default(),
-            started: Instant::now(),
+            started: Stopwatch::start(),
             health_version: Cell::new(1),
             presence: RefCell::new(Presence::new(own)),
             throttle: RefCell::new(Throttle::new(options.limits.penalty)),

@@ -28,10 +28,14 @@ pub fn device_family() -> &'static str {
     }
 }
 
+/// This process's number.
+pub fn pid() -> i32 {
+    nix::unistd::getpid().as_raw()
+}
+
 /// This process's resident memory in bytes; 0 where the system does not tell.
 pub fn resident_bytes() -> u64 {
-    let pid = sysinfo::Pid::from_u32(std::process::id());
-    let Ok(mut system) = System::new() else { return 0 };
+    let (Ok(pid), Ok(mut system)) = (sysinfo::get_current_pid(), System::new()) else { return 0 };
     let memory = ProcessRefreshKind::nothing().with_memory();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, memory);
     system.process(pid).map_or(0, sysinfo::Process::memory)

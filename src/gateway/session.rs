@@ -1,7 +1,6 @@
-//! One connection, from the challenge to the close. It drives the decisions of [`connect`], [`admission`] and
-//! [`dispatch`] over any byte stream, knows nothing of HTTP, and is one of the two places that wait for time.
+//! One connection, from the challenge to the close, over any byte stream: the handshake here, what follows it
+//! in [`Conversation`]. It knows nothing of HTTP.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -41,6 +40,7 @@ impl From<Broken> for Ending {
         match broken {
             Broken::Ended => Ending::Gone("stream ended".into()),
             Broken::TooLarge => Ending::Close(1009, String::new()),
+            Broken::NotText => Ending::Close(1007, String::new()),
             Broken::Protocol(wrong) => Ending::Close(1002, wrong),
             Broken::Io(error) => Ending::Gone(error.to_string()),
         }
@@ -181,20 +181,13 @@ async fn next_frame<S: AsyncRead + AsyncWrite + Unpin>(ws: &mut Ws<S>) -> Result
 /// Lets a wrong credential wait for its answer. What the peer sends meanwhile is counted and thrown away: the
 /// connection will be refused.
 async fn pay<S: AsyncRead + AsyncWrite + Unpin>(ws: &mut Ws<S>, delay: Duration) -> Result<(), Ending> {
-    let frames = Cell::new(0);
     let flood = async {
-        while frames.get() <= QUEUED_FRAMES_MAX {
-            if let Err(ending) = next_frame(ws).await {
-                return ending;
-            }
-            frames.set(frames.get() + 1);
+        for _ in 0..=QUEUED_FRAMES_MAX {
+            next_frame(ws).await?;
         }
-        Ending::Close(1008, "too many pending handshake frames".into())
+        Err(Ending::Close(1008, "too many pending handshake frames".into()))
     };
-    match timeout(delay, flood).await {
-        Ok(ending) => Err(ending),
-        Err(_) => Ok(()),
-    }
+    timeout(delay, flood).await.unwrap_or(Ok(()))
 }
 
 /// Sends a refusal's answer and gives back its close.

@@ -1,5 +1,4 @@
-//! The gateway's own rhythm: `tick` and `health` events for everyone, and the samples of its load. With
-//! `session.rs` the only place that waits for time to pass.
+//! The gateway's own rhythm: `tick` and `health` events for everyone, and the samples of its load.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,9 +6,8 @@ use std::time::Duration;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use serde_json::json;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::clock;
+use super::clock::{self, Stopwatch};
 use super::hub::{Announcement, Hub};
 use super::load::Sample;
 use super::method::health;
@@ -21,13 +19,9 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// Runs until it is dropped.
 pub async fn run(hub: Rc<Hub>) {
-    let every = |distance| {
-        let mut interval = interval_at(Instant::now() + distance, distance);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        interval
-    };
     let limits = hub.options.limits;
-    let (mut tick, mut health, mut sample) = (every(limits.tick), every(limits.health), every(SAMPLE_EVERY));
+    let (mut tick, mut health) = (clock::every(limits.tick), clock::every(limits.health));
+    let mut sample = clock::every(SAMPLE_EVERY);
     let mut meter = Meter::start();
     loop {
         tokio::select! {
@@ -42,8 +36,7 @@ pub async fn run(hub: Rc<Hub>) {
                 hub.announce(health::announcement(&hub));
             }
             due = sample.tick() => {
-                let delay = Instant::now().saturating_duration_since(due);
-                hub.load.borrow_mut().add(meter.sample(delay), clock::epoch_ms());
+                hub.load.borrow_mut().add(meter.sample(due.elapsed()), clock::epoch_ms());
             }
         }
     }
@@ -56,20 +49,20 @@ pub async fn rest() {
 
 /// The meters' state at the last sample.
 struct Meter {
-    at: Instant,
+    at: Stopwatch,
     busy: Duration,
     cpu: Duration,
 }
 
 impl Meter {
     fn start() -> Self {
-        Meter { at: Instant::now(), busy: busy(), cpu: cpu() }
+        Meter { at: Stopwatch::start(), busy: busy(), cpu: cpu() }
     }
 
     fn sample(&mut self, delay: Duration) -> Sample {
         let now = Meter::start();
         let sample = Sample {
-            interval: now.at - self.at,
+            interval: self.at.elapsed(),
             delay,
             busy: now.busy.saturating_sub(self.busy),
             cpu: now.cpu.saturating_sub(self.cpu),

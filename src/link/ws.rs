@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::tungstenite::error::Error as Trouble;
+use tokio_tungstenite::tungstenite::error::{Error as Trouble, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig, WebSocketContext};
 
@@ -43,6 +43,8 @@ pub enum Broken {
     Ended,
     /// A frame or message is larger than allowed; close with 1009.
     TooLarge,
+    /// A text message is not UTF-8; close with 1007.
+    NotText,
     /// The peer broke the rules of WebSocket; close with 1002.
     Protocol(String),
     /// The stream failed.
@@ -52,7 +54,10 @@ pub enum Broken {
 impl From<Trouble> for Broken {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::ConnectionClosed | Trouble::AlreadyClosed => Broken::Ended,
+            Trouble::ConnectionClosed
+            | Trouble::AlreadyClosed
+            | Trouble::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Broken::Ended,
+            Trouble::Utf8(_) => Broken::NotText,
             Trouble::Capacity(_) => Broken::TooLarge,
             Trouble::Io(error) => Broken::Io(error),
             other => Broken::Protocol(other.to_string()),
@@ -234,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Ws<S> {
             Message::Text(text) => Incoming::Data(text.into()),
             Message::Binary(bytes) => Incoming::Data(bytes),
             Message::Ping(_) => {
-                // The library answers by itself, but only when it is called again.
+                // The library answers by itself, but only when it is called again; so does a close below.
                 self.unflushed = true;
                 let _ = self.poll_flush(cx);
                 Incoming::Ping

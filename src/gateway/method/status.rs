@@ -46,7 +46,7 @@ pub fn answer(call: &Call) -> Value {
         "workerPools": {},
     });
     if call.is_admin() {
-        status["pid"] = json!(std::process::id());
+        status["pid"] = json!(machine::pid());
         // A process without a JavaScript heap has none to show.
         status["processMemory"] = json!({
             "rssBytes": machine::resident_bytes(),
