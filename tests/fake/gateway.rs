@@ -1,0 +1,210 @@
+//! A gateway with scripted faults, for what a real one cannot be made to do: it boots late, dies on cue, hangs,
+//! is deaf to TERM, leaves a child behind, floods its output, and raises an alarm when two of it run at once.
+//! The knobs stand in `knobs`, what it answers in `serve`. It waits on one channel with deadlines and never
+//! sleeps: whatever ends it, ends it at once.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of its own, which has no renderer")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a program of its own, which has its own clock and environment"
+)]
+
+mod knobs;
+mod serve;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use nix::sys::signal::{SigSet, Signal, raise};
+
+use knobs::Knobs;
+
+fn main() -> ExitCode {
+    match run(&Knobs::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("fake-gateway: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One life, from start to end.
+fn run(knobs: &Knobs) -> io::Result<ExitCode> {
+    let began = Instant::now();
+    let signals = stop_signals();
+    // Blocked before any thread exists, so that all inherit it and one thread takes the signals.
+    signals.thread_block()?;
+    if knobs.be_left {
+        return be_left(knobs.child_life);
+    }
+    let (terminated, stop) = channel();
+    let runs = record_start(knobs)?;
+    let claim = knobs.alarm.as_deref().map(claim).transpose()?;
+    if knobs.leave_child {
+        leave_child(knobs, claim.as_ref())?;
+    }
+    let deaf = knobs.ignore_term;
+    thread::spawn(move || {
+        while signals.wait().is_ok() {
+            if !deaf && terminated.send(()).is_err() {
+                break;
+            }
+        }
+    });
+    talk(knobs);
+
+    let due = knobs.exit_after.filter(|_| knobs.exit_runs.is_none_or(|limit| runs <= limit));
+    let due = due.map(|after| began + after);
+    let listen_at = (!knobs.never_listen).then(|| began + knobs.boot_delay);
+    if let Some(at) = listen_at.filter(|at| due.is_none_or(|due| *at < due)) {
+        if wait(&stop, Some(at)) {
+            return Ok(end_of(knobs, &stop));
+        }
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, knobs.port))?;
+        serve::spawn(listener, knobs.mode, knobs.hang_after, knobs.record.as_deref())?;
+    }
+    if wait(&stop, due) {
+        return Ok(end_of(knobs, &stop));
+    }
+    if let Some(number) = knobs.exit_signal {
+        die_by(number)?;
+    }
+    Ok(ExitCode::from(knobs.exit_code))
+}
+
+/// Waits for TERM until `due`, or for ever; says whether it came.
+fn wait(stop: &Receiver<()>, due: Option<Instant>) -> bool {
+    let Some(due) = due else { return stop.recv().is_ok() };
+    stop.recv_timeout(due.saturating_duration_since(Instant::now())).is_ok()
+}
+
+/// What TERM leads to: an end in good order, after `--term-delay`; more signals do not shorten it.
+fn end_of(knobs: &Knobs, stop: &Receiver<()>) -> ExitCode {
+    let due = Instant::now() + knobs.term_delay;
+    while wait(stop, Some(due)) {}
+    ExitCode::SUCCESS
+}
+
+/// TERM and INT.
+fn stop_signals() -> SigSet {
+    [Signal::SIGTERM, Signal::SIGINT].into_iter().collect()
+}
+
+/// Ends this process by signal `number`, blocked or not.
+fn die_by(number: i32) -> io::Result<()> {
+    let signal = Signal::try_from(number)?;
+    SigSet::from(signal).thread_unblock()?;
+    // Twice: the standard library answers a first SEGV by restoring the default, and returns.
+    raise(signal)?;
+    raise(signal)?;
+    Ok(())
+}
+
+/// Writes the files that say who runs; gives the number of this start, counted from 1.
+fn record_start(knobs: &Knobs) -> io::Result<usize> {
+    let pid = std::process::id();
+    if let Some(path) = &knobs.dump_env {
+        let argv: Vec<_> = std::env::args().collect();
+        let env: std::collections::BTreeMap<_, _> = std::env::vars().collect();
+        publish(path, &serde_json::json!({ "argv": argv, "env": env }).to_string())?;
+    }
+    if let Some(path) = &knobs.pid_file {
+        publish(path, &pid.to_string())?;
+    }
+    let Some(path) = &knobs.starts else { return Ok(1) };
+    append(path, &pid.to_string())?;
+    Ok(std::fs::read_to_string(path)?.lines().count())
+}
+
+/// Writes a file so that no reader sees half of it.
+fn publish(path: &Path, text: &str) -> io::Result<()> {
+    let draft = beside(path, "draft");
+    std::fs::write(&draft, text)?;
+    std::fs::rename(draft, path)
+}
+
+/// Appends one line by one write, so that lines of several writers do not mix.
+fn append(path: &Path, line: &str) -> io::Result<()> {
+    OpenOptions::new().create(true).append(true).open(path)?.write_all(format!("{line}\n").as_bytes())
+}
+
+/// The path with a further ending.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
+
+/// Takes the lock beside the alarm file for life; where another holds it, raises the alarm and goes on, since
+/// a fault that was meant to show must be allowed to happen.
+fn claim(alarm: &Path) -> io::Result<File> {
+    let lock = File::create(beside(alarm, "lock"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            append(alarm, &format!("overlap: pid {} started while another was alive", std::process::id()))?;
+            Ok(lock)
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Starts the child that stays, and waits until it is deaf. Its standard input is the claim's open file
+/// description, so the claim lasts until both are gone.
+fn leave_child(knobs: &Knobs, claim: Option<&File>) -> io::Result<()> {
+    let stdin = claim.map_or(Ok(Stdio::null()), |file| file.try_clone().map(Stdio::from))?;
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["--port", "0", "--be-left", "--child-life", &knobs.child_life.as_millis().to_string()])
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let deaf = child.stdout.take().map_or(Ok(0), |mut out| out.read(&mut [0]))?;
+    if deaf == 0 {
+        return Err(io::Error::other("the child that should stay ended at once"));
+    }
+    knobs.pid_file.as_ref().map_or(Ok(()), |path| publish(&beside(path, "child"), &child.id().to_string()))
+}
+
+/// The life of the child that stays: says that it is deaf, and waits.
+fn be_left(life: Duration) -> io::Result<ExitCode> {
+    println!("deaf");
+    let (_never, stop) = channel::<()>();
+    let _ = stop.recv_timeout(life);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what the knobs ask for, from a thread of its own: a full pipe must not stop the gateway.
+fn talk(knobs: &Knobs) {
+    let Some(line) = knobs.log_line.clone().or_else(|| (knobs.log_rate > 0).then(|| "line".to_owned()))
+    else {
+        return;
+    };
+    let rate = knobs.log_rate;
+    thread::spawn(move || -> io::Result<()> {
+        let mut out = io::stdout();
+        writeln!(out, "{line}")?;
+        if rate == 0 {
+            return out.flush();
+        }
+        let (_never, pace) = channel::<()>();
+        let began = Instant::now();
+        for number in 1_u64.. {
+            writeln!(out, "{number} {line}")?;
+            let due = began + Duration::from_secs_f64(number as f64 / f64::from(rate));
+            let ahead = due.saturating_duration_since(Instant::now());
+            if !ahead.is_zero() {
+                let _ = pace.recv_timeout(ahead);
+            }
+        }
+        Ok(())
+    });
+}

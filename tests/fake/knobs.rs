@@ -1,0 +1,91 @@
+//! The knobs of the fake gateway, as clap types; what each one makes it do stands beside it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// A gateway with scripted faults, for what a real one cannot be made to do.
+#[derive(Debug, Parser)]
+#[command(name = "fake-gateway")]
+pub struct Knobs {
+    /// Port on 127.0.0.1.
+    #[arg(long)]
+    pub port: u16,
+    /// What answers there.
+    #[arg(long, value_enum, default_value = "ws")]
+    pub mode: Mode,
+    /// Milliseconds from start until it listens.
+    #[arg(long, value_name = "MS", value_parser = millis, default_value = "0")]
+    pub boot_delay: Duration,
+    /// Never listens, but runs.
+    #[arg(long)]
+    pub never_listen: bool,
+    /// Accepts but no longer answers, this many milliseconds after it began to listen.
+    #[arg(long, value_name = "MS", value_parser = millis)]
+    pub hang_after: Option<Duration>,
+    /// Ends by itself this many milliseconds after its start.
+    #[arg(long, value_name = "MS", value_parser = millis)]
+    pub exit_after: Option<Duration>,
+    /// The code of `--exit-after`.
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub exit_code: u8,
+    /// Ends by this signal instead of by a code.
+    #[arg(long, value_name = "N")]
+    pub exit_signal: Option<i32>,
+    /// `--exit-after` holds for the first N starts only; needs `--starts`.
+    #[arg(long, value_name = "N", requires = "starts")]
+    pub exit_runs: Option<usize>,
+    /// Appends a line with its pid to this file at each start.
+    #[arg(long, value_name = "FILE")]
+    pub starts: Option<PathBuf>,
+    /// Takes TERM and INT without ending.
+    #[arg(long)]
+    pub ignore_term: bool,
+    /// Milliseconds from TERM to its end.
+    #[arg(long, value_name = "MS", value_parser = millis, default_value = "0")]
+    pub term_delay: Duration,
+    /// Leaves a child in its process group that is deaf to TERM and INT; its pid stands in PID-FILE.child.
+    #[arg(long)]
+    pub leave_child: bool,
+    /// How long that child lives.
+    #[arg(long, value_name = "MS", value_parser = millis, default_value = "60000")]
+    pub child_life: Duration,
+    /// Prints this line on standard output at its start, and with `--log-rate` again and again.
+    #[arg(long, value_name = "TEXT")]
+    pub log_line: Option<String>,
+    /// Lines a second, each with its number.
+    #[arg(long, value_name = "LINES", default_value = "0")]
+    pub log_rate: u32,
+    /// Appends every frame that a client sends, one a line.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Writes its argv and environment as one JSON object.
+    #[arg(long, value_name = "FILE")]
+    pub dump_env: Option<PathBuf>,
+    /// Writes its pid.
+    #[arg(long, value_name = "FILE")]
+    pub pid_file: Option<PathBuf>,
+    /// Appends a line when another instance with the same file, or a child that one left, is still alive.
+    #[arg(long, value_name = "FILE")]
+    pub alarm: Option<PathBuf>,
+    /// It is the child that `--leave-child` leaves.
+    #[arg(long, hide = true)]
+    pub be_left: bool,
+}
+
+/// What answers on the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Accepts and says nothing.
+    Tcp,
+    /// `/healthz` answers 200, everything else 404.
+    Http,
+    /// As `http`, and an upgrade leads to the Gateway protocol.
+    Ws,
+}
+
+/// Reads a count of milliseconds.
+fn millis(text: &str) -> Result<Duration, std::num::ParseIntError> {
+    text.parse().map(Duration::from_millis)
+}

@@ -1,0 +1,179 @@
+//! What the fake gateway answers on its port: nothing, HTTP, or HTTP and the Gateway protocol. One thread a
+//! connection; a gateway that hangs goes on accepting and reading, and answers no more.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
+
+use crate::knobs::Mode;
+
+/// Longest request head, in bytes.
+const HEAD_MAX: usize = 16 * 1024;
+
+/// What all connections share.
+struct Service {
+    mode: Mode,
+    hangs_at: Option<Instant>,
+    record: Option<Mutex<File>>,
+}
+
+/// Serves `listener` from threads of its own.
+///
+/// # Errors
+/// When the file for `record` cannot be opened.
+pub fn spawn(
+    listener: TcpListener,
+    mode: Mode,
+    hang_after: Option<Duration>,
+    record: Option<&Path>,
+) -> io::Result<()> {
+    let open = |path| File::options().create(true).append(true).open(path).map(Mutex::new);
+    let service = Arc::new(Service {
+        mode,
+        hangs_at: hang_after.map(|after| Instant::now() + after),
+        record: record.map(open).transpose()?,
+    });
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let service = Arc::clone(&service);
+            // How a connection ends is the client's affair; there is nobody here to tell.
+            thread::spawn(move || service.serve(stream));
+        }
+    });
+    Ok(())
+}
+
+impl Service {
+    /// Serves one connection until its client leaves.
+    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        if self.mode == Mode::Tcp {
+            return drain(&mut stream);
+        }
+        let head = read_head(&mut stream)?;
+        if self.hangs() {
+            return drain(&mut stream);
+        }
+        let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
+        if self.mode == Mode::Ws && text.contains("upgrade: websocket") {
+            let socket = accept(Replay { head: head.into(), stream }).map_err(io::Error::other)?;
+            return self.speak(socket);
+        }
+        let live = text.starts_with("get /healthz ") || text.starts_with("get /health ");
+        let (status, body) =
+            if live { ("200 OK", r#"{"ok":true,"status":"live"}"#) } else { ("404 Not Found", "Not Found") };
+        let length = body.len();
+        write!(
+            stream,
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+             connection: close\r\n\r\n{body}"
+        )
+    }
+
+    /// Whether the time to hang has come.
+    fn hangs(&self) -> bool {
+        self.hangs_at.is_some_and(|at| Instant::now() >= at)
+    }
+
+    /// The Gateway protocol, as much as a handshake and `health` need; any credential is right.
+    fn speak(&self, mut socket: WebSocket<Replay>) -> io::Result<()> {
+        let challenge = json!({"nonce": format!("fake-{}", std::process::id()), "ts": 1, "capabilities": []});
+        send(&mut socket, &json!({"type": "event", "event": "connect.challenge", "payload": challenge}))?;
+        loop {
+            let text = match socket.read().map_err(io::Error::other)? {
+                Message::Text(text) => text,
+                Message::Close(_) => return Ok(()),
+                _ => continue,
+            };
+            if let Some(file) = &self.record {
+                let mut file = file.lock().map_err(|_| io::Error::other("another connection panicked"))?;
+                file.write_all(format!("{text}\n").as_bytes())?;
+            }
+            if self.hangs() {
+                return drain(&mut socket.get_mut().stream);
+            }
+            let request: Value = serde_json::from_str(&text)?;
+            send(&mut socket, &answer(&request))?;
+        }
+    }
+}
+
+/// The answer to a call.
+fn answer(request: &Value) -> Value {
+    let id = &request["id"];
+    let payload = match request["method"].as_str().unwrap_or_default() {
+        "connect" => hello(&request["params"]),
+        "health" => json!({"ok": true, "ts": 1, "durationMs": 0, "channels": {}, "agents": []}),
+        other => {
+            let message = format!("unknown method: {other}");
+            return json!({"type": "res", "id": id, "ok": false,
+                "error": {"code": "INVALID_REQUEST", "message": message}});
+        }
+    };
+    json!({"type": "res", "id": id, "ok": true, "payload": payload})
+}
+
+/// The smallest `hello-ok` that the published schema accepts; grants what was asked for.
+fn hello(params: &Value) -> Value {
+    let scopes = params["scopes"].as_array().cloned().unwrap_or_default();
+    json!({"type": "hello-ok", "protocol": 4,
+        "server": {"version": "0.0.0-fake", "connId": "fake"},
+        "features": {"methods": ["health"], "events": ["connect.challenge"]},
+        "snapshot": {"presence": [], "health": {}, "stateVersion": {"presence": 1, "health": 1}, "uptimeMs": 1},
+        "auth": {"role": "operator", "scopes": scopes},
+        "policy": {"maxPayload": 26_214_400, "maxBufferedBytes": 52_428_800, "tickIntervalMs": 30_000}})
+}
+
+/// Sends one frame.
+fn send(socket: &mut WebSocket<Replay>, frame: &Value) -> io::Result<()> {
+    socket.send(Message::text(frame.to_string())).map_err(io::Error::other)
+}
+
+/// Reads until the client leaves, and answers nothing.
+fn drain(stream: &mut TcpStream) -> io::Result<()> {
+    io::copy(stream, &mut io::sink()).map(|_| ())
+}
+
+/// Reads to the end of the request's head. A client that follows the protocol sends nothing behind it before
+/// it is answered, so what was read is the head.
+fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut part = [0; 2048];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        let count = stream.read(&mut part)?;
+        if count == 0 || head.len() > HEAD_MAX {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        head.extend_from_slice(&part[..count]);
+    }
+    Ok(head)
+}
+
+/// A stream whose first bytes were read already.
+struct Replay {
+    head: std::collections::VecDeque<u8>,
+    stream: TcpStream,
+}
+
+impl Read for Replay {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.head.is_empty() { self.stream.read(buffer) } else { self.head.read(buffer) }
+    }
+}
+
+impl Write for Replay {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
