@@ -57,7 +57,7 @@ const EFFECTS: [Effect; 11] = [
         name: "clock",
         words: &["SystemTime", "Instant", "OffsetDateTime::now_utc"],
         harmless: &[],
-        places: &["daemon/driver", "gateway/session"],
+        places: &["daemon/driver", "gateway/session", "host/clock"],
     },
     Effect {
         name: "processes",
@@ -88,7 +88,8 @@ const EFFECTS: [Effect; 11] = [
         name: "printing",
         words: &["println!", "eprintln!", "print!", "eprint!", "dbg!", "io::stdout", "io::stderr"],
         harmless: &[],
-        places: &["cli/render"],
+        // A log that people watch is no output of a command.
+        places: &["cli/render", "host/trace"],
     },
     Effect { name: "exit", words: &["process::exit", "libc::exit", "_exit"], harmless: &[], places: &[] },
     Effect {

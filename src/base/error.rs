@@ -56,15 +56,15 @@ impl Kind {
 pub struct Error {
     kind: Kind,
     code: Cow<'static, str>,
-    message: String,
+    message: Box<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    profile: Option<String>,
+    profile: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     holder: Option<Box<Holder>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    remedy: Option<String>,
+    remedy: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    cause: Option<String>,
+    cause: Option<Box<str>>,
 }
 
 impl Error {
@@ -73,7 +73,7 @@ impl Error {
         Error {
             kind,
             code: Cow::Borrowed(code),
-            message: message.into(),
+            message: message.into().into_boxed_str(),
             profile: None,
             holder: None,
             remedy: None,
@@ -83,13 +83,13 @@ impl Error {
 
     /// Adds what to do next: a sentence or a command that is safe to type as it stands.
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+        self.remedy = Some(remedy.into().into_boxed_str());
         self
     }
 
     /// Adds the profile that is meant.
     pub fn profile(mut self, profile: impl fmt::Display) -> Self {
-        self.profile = Some(profile.to_string());
+        self.profile = Some(profile.to_string().into_boxed_str());
         self
     }
 
@@ -101,7 +101,7 @@ impl Error {
 
     /// Adds the underlying cause, printed behind the message.
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
-        self.cause = Some(cause.to_string());
+        self.cause = Some(cause.to_string().into_boxed_str());
         self
     }
 

@@ -2,6 +2,7 @@
 //! floors. Nothing here knows a clock, a file, a socket or a process.
 
 pub mod error;
+pub mod exit;
 pub mod moment;
 pub mod name;
 pub mod port;
@@ -10,6 +11,7 @@ pub mod secret;
 pub mod span;
 
 pub use error::{Error, Kind, Result};
+pub use exit::Exit;
 pub use moment::Moment;
 pub use name::ProfileName;
 pub use port::PortBlock;

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::port::derived_port;
+use super::{PortBlock, ProfileName};
+
 /// What a profile's gateway is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -210,6 +213,40 @@ pub struct ProfileStatus {
     pub probe: Option<Probe>,
     /// Sentences about what deserves attention.
     pub warnings: Vec<String>,
+}
+
+impl ProfileStatus {
+    /// What can be said of a profile by its name alone.
+    pub fn unknown(name: &ProfileName) -> Self {
+        let block = PortBlock::at(derived_port(name));
+        ProfileStatus {
+            name: name.to_string(),
+            kind: Place::Local,
+            isolation: if name.is_default() { Isolation::Primary } else { Isolation::Isolated },
+            runtime: Runtime::Embedded,
+            version: None,
+            intent: Intent::Down,
+            state: State::Stopped,
+            phase: None,
+            pid: None,
+            port: block.base(),
+            url: format!("ws://127.0.0.1:{}", block.base()),
+            port_block: (block.base(), block.last()),
+            state_dir: String::new(),
+            config_path: String::new(),
+            workspace: String::new(),
+            managed: false,
+            owner: Owner::none(),
+            started_at_ms: None,
+            uptime_ms: None,
+            restarts: 0,
+            last_exit: None,
+            memory_bytes: None,
+            cpu_percent: None,
+            probe: None,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// `supervisor status` (DESIGN 3.4).

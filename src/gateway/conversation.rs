@@ -10,12 +10,12 @@ use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::clock;
 use super::dispatch::{self, Verdict};
 use super::hub::{Announcement, Hub, SHUTDOWN};
 use super::method::{Call, Method, health};
 use super::scope;
 use super::session::{Ending, Open, going_down};
+use crate::host::clock;
 use crate::link::ws::{Incoming, Ws};
 use crate::wire::{Event, Fault, Frame, fault, limits};
 

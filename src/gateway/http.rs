@@ -20,7 +20,8 @@ use tokio::net::TcpStream;
 use super::hub::Hub;
 use super::load::EventLoop;
 use super::options::Auth;
-use super::{clock, upgrade};
+use super::{date, upgrade};
+use crate::host::clock;
 use crate::wire::limits;
 
 /// Largest request head in bytes, as Node.js takes it.
@@ -171,7 +172,7 @@ impl Draft {
 
     fn finish(self, request: &Request<Incoming>) -> Answer {
         let length = self.body.len().to_string();
-        let date = clock::http_date(clock::epoch_ms());
+        let date = date::http_date(clock::epoch_ms());
         let mut headers = vec![
             ("X-Content-Type-Options", "nosniff"),
             ("Referrer-Policy", "no-referrer"),

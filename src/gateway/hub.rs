@@ -11,14 +11,14 @@ use tokio::sync::{Notify, broadcast, watch};
 use uuid::Uuid;
 
 use super::admission::Peer;
-use super::clock::Stopwatch;
 use super::load::Load;
+use super::machine;
 use super::options::Options;
 use super::presence::Presence;
 use super::scope;
 use super::throttle::{Party, Throttle};
-use super::{clock, machine};
 use crate::base::Moment;
+use crate::host::clock::{self, Stopwatch};
 use crate::wire::frame::StateVersion;
 use crate::wire::limits;
 

@@ -10,7 +10,8 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::{clock, machine};
+use super::{date, machine};
+use crate::host::clock;
 use crate::host::rotate::RotatingFile;
 
 /// Longest message, in bytes: a peer's text may be part of it.
@@ -57,10 +58,13 @@ impl<S: Subscriber, W: Write + 'static> Layer<S> for LogLayer<W> {
         let text = message.text();
         let now = clock::epoch_ms();
         let subsystem = event.metadata().target();
-        self.file.lock().append(line(subsystem, level, &text, now, &self.hostname).as_bytes());
+        let mut whole = line(subsystem, level, &text, now, &self.hostname);
+        whole.push('\n');
+        self.file.lock().append(whole.as_bytes());
+        let shown = format!("{}Z {level:5} [{subsystem}] {}\n", date::log_date(now), Plain(&text));
         let mut human = self.human.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody may be reading; a log that cannot be shown is still in the file.
-        let _ = writeln!(human, "{}Z {level:5} [{subsystem}] {}", clock::log_date(now), Plain(&text));
+        let _ = human.write_all(shown.as_bytes());
     }
 }
 
@@ -74,7 +78,7 @@ fn line(subsystem: &str, level: Level, text: &str, now: u64, hostname: &str) -> 
         Level::WARN => (4, "WARN"),
         _ => (5, "ERROR"),
     };
-    let date = clock::log_date(now);
+    let date = date::log_date(now);
     json!({
         "0": name,
         "1": text,

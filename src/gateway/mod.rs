@@ -11,9 +11,9 @@
 //! | `hub`, `presence`, `load` | what all connections share |
 
 mod admission;
-pub mod clock;
 mod connect;
 mod conversation;
+pub mod date;
 mod dispatch;
 mod hello;
 mod http;

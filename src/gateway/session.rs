@@ -12,12 +12,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use super::admission::{self, Denial, Grant, Peer};
-use super::clock;
 use super::connect::{self, Refusal};
 use super::conversation::Conversation;
 use super::hello;
 use super::hub::{Announcement, Hub, Stranger};
 use super::throttle::Cost;
+use crate::host::clock;
 use crate::link::ws::{Broken, Incoming, Ws};
 use crate::wire::{ConnectParams, Frame, limits};
 

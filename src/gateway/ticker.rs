@@ -7,10 +7,10 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use serde_json::json;
 
-use super::clock::{self, Stopwatch};
 use super::hub::{Announcement, Hub};
 use super::load::Sample;
 use super::method::health;
+use crate::host::clock::{self, Stopwatch};
 
 /// Distance of load samples: rare enough to cost nothing.
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);

@@ -1,3 +1,25 @@
-//! The hands: files, locks, processes and whatever differs between systems. Everything above asks here.
+//! The only effects on the machine: locks, processes, listeners and who owns them, atomic files, signals.
+//! Nothing here decides anything. What differs between systems stands in `linux.rs` and `macos.rs` behind
+//! the same signatures; nothing above asks which system it is.
 
+pub mod clock;
+pub mod files;
+pub mod inherit;
+pub mod lock;
+pub mod output;
+pub mod process;
+pub mod reap;
 pub mod rotate;
+pub mod signal;
+pub mod socket;
+pub mod tail;
+pub mod trace;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+use macos as system;

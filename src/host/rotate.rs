@@ -54,17 +54,16 @@ impl RotatingFile {
         })
     }
 
-    /// Appends `line` and a line break, rotating first when it would not fit. A line longer than a whole
-    /// file still gets a file of its own.
-    pub fn append(&mut self, line: &[u8]) {
-        let bytes = line.len() as u64 + 1;
+    /// Appends `text` as it is (whole lines, as a rule), rotating first when it would not fit. A text longer
+    /// than a whole file still gets a file of its own.
+    pub fn append(&mut self, text: &[u8]) {
+        let bytes = text.len() as u64;
         if self.len > 0 && self.len.saturating_add(bytes) > self.max_bytes && self.rotate().is_err() {
             self.lost += 1;
             return;
         }
         // One write, so that two writers of one file could not mix their lines.
-        let whole = [line, b"\n"].concat();
-        match self.file.write_all(&whole) {
+        match self.file.write_all(text) {
             Ok(()) => self.len += bytes,
             Err(_) => {
                 self.lost += 1;
@@ -177,7 +176,7 @@ mod tests {
         let path = home.path().join("gateway.log");
         let mut file = RotatingFile::open(&path, 10, 2).unwrap();
         for line in ["one", "two", "three", "four", "five"] {
-            file.append(line.as_bytes());
+            file.append(format!("{line}\n").as_bytes());
         }
         assert_eq!(text(&path), "four\nfive\n");
         assert_eq!(text(&file.numbered(1)), "three\n");
@@ -192,7 +191,7 @@ mod tests {
         let path = home.path().join("gateway.log");
         fs::write(&path, "old\n").unwrap();
         let mut file = RotatingFile::open(&path, 100, 1).unwrap();
-        file.append(b"new");
+        file.append(b"new\n");
         assert_eq!(text(&path), "old\nnew\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
         assert_eq!(file.read_at(4, 3).unwrap(), b"new");
@@ -203,18 +202,18 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("gateway.log");
         let mut file = RotatingFile::open(&path, 6, 1).unwrap();
-        file.append(b"first");
+        file.append(b"first\n");
         // A folder that is not empty cannot be renamed over.
         fs::create_dir_all(file.numbered(1).join("in the way")).unwrap();
-        file.append(b"second");
+        file.append(b"second\n");
         assert_eq!((text(&path).as_str(), file.lost()), ("first\n", 1));
         fs::remove_dir_all(file.numbered(1)).unwrap();
-        file.append(b"third");
+        file.append(b"third\n");
         assert_eq!((text(&path).as_str(), text(&file.numbered(1)).as_str()), ("third\n", "first\n"));
         // A device that is always full, and room enough not to rotate first.
         file.max_bytes = 100;
         file.file = OpenOptions::new().append(true).open("/dev/full").unwrap();
-        file.append(b"x");
+        file.append(b"x\n");
         assert_eq!(file.lost(), 2);
     }
 

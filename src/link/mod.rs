@@ -1,4 +1,7 @@
-//! Links: byte streams turned into conversations, between this program and others. What is said over them
-//! is data in [`crate::wire`]; who may say it is decided elsewhere.
+//! Streams that carry frames: the control socket's lines, WebSocket, plain HTTP for the health paths.
 
+pub mod address;
+pub mod gateway;
+pub mod http;
+pub mod unix;
 pub mod ws;

@@ -4,6 +4,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::frame::StateVersion;
+use super::limits::PROTOCOL;
+use crate::base::Secret;
+
+/// This system's name in the protocol's words, which are Node's.
+const PLATFORM: &str = match std::env::consts::OS.as_bytes() {
+    b"macos" => "darwin",
+    _ => std::env::consts::OS,
+};
 
 /// Parameters of `connect`, as a client writes them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +35,39 @@ pub struct ConnectParams {
     /// The credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<ConnectAuth>,
+}
+
+impl ConnectParams {
+    /// An operator that asks for `scopes` with a shared secret and no device: what a gateway lets in from
+    /// loopback with the scopes kept (OPENCLAW.md 4.3). `purpose` is a name for people.
+    pub fn backend(
+        purpose: &str,
+        scopes: &[&str],
+        token: Option<&Secret>,
+        password: Option<&Secret>,
+    ) -> Self {
+        let auth = (token.is_some() || password.is_some()).then(|| ConnectAuth {
+            token: token.map(|secret| secret.expose().to_owned()),
+            password: password.map(|secret| secret.expose().to_owned()),
+            ..ConnectAuth::default()
+        });
+        ConnectParams {
+            min_protocol: PROTOCOL,
+            max_protocol: PROTOCOL,
+            client: Client {
+                id: "gateway-client".into(),
+                version: env!("CARGO_PKG_VERSION").into(),
+                platform: PLATFORM.into(),
+                mode: "backend".into(),
+                display_name: Some(purpose.to_owned()),
+                ..Client::default()
+            },
+            role: Some("operator".into()),
+            scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
+            device: None,
+            auth,
+        }
+    }
 }
 
 /// The client program, as it names itself.
@@ -68,7 +109,7 @@ pub struct Device {
     pub nonce: String,
 }
 
-/// The credential that a client offers. It has no `Debug` of its own text: see [`ConnectAuth::fmt`].
+/// The credential that a client offers; its `Debug` shows none of it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectAuth {

@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer, SigningKey};
-use openclaw_supervisor::gateway::{Auth, clock};
+use openclaw_supervisor::gateway::Auth;
+use openclaw_supervisor::host::clock;
 use openclaw_supervisor::wire::connect::Device;
 use openclaw_supervisor::wire::{Client as Program, ConnectAuth, ConnectParams, device};
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::Call;
-use crate::gateway::clock;
 use crate::gateway::hub::{Announcement, Hub};
+use crate::host::clock;
 
 /// The answer: the snapshot, and the state of the models.
 pub fn answer(call: &Call) -> Value {

@@ -89,8 +89,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut log = RotatingFile::open(home.path().join("log"), 12, 1).unwrap();
         assert_eq!(seen(&log, None, 10, 100), (vec![], 0, false, false));
-        log.append(b"one");
-        log.append(b"two");
+        log.append(b"one\n");
+        log.append(b"two\n");
         assert_eq!(seen(&log, None, 10, 100), (words("one two"), 8, false, false));
         assert_eq!(seen(&log, None, 1, 100), (words("two"), 8, false, false));
         // Fewer bytes than the file: what is left of a cut line is not shown.
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(seen(&log, None, 10, 4), (words("two"), 8, true, false));
         assert_eq!(seen(&log, Some(4), 10, 100), (words("two"), 8, false, false));
         assert_eq!(seen(&log, Some(8), 10, 100), (vec![], 8, false, false));
-        log.append(b"three");
+        log.append(b"three\n");
         assert_eq!(seen(&log, Some(8), 10, 100), (words("three"), 14, false, false));
         assert_eq!(seen(&log, Some(4), 10, 100), (words("three"), 14, false, true));
         assert_eq!(seen(&log, Some(99), 10, 100), (words("three"), 14, false, true));

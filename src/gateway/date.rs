@@ -1,39 +1,8 @@
-//! The clocks, read in one place: the wall clock with the two ways in which protocol and log write it, and
-//! the steady one that measures and wakes.
+//! Dates as protocol and log write them.
 
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
-
-/// Measures from its start on.
-#[derive(Clone, Copy, Debug)]
-pub struct Stopwatch(Instant);
-
-impl Stopwatch {
-    /// Begins now.
-    pub fn start() -> Self {
-        Stopwatch(Instant::now())
-    }
-
-    /// How long ago it began.
-    pub fn elapsed(self) -> Duration {
-        self.0.elapsed()
-    }
-}
-
-/// Wakes every `distance`, for the first time after one; a late tick moves the next ones.
-pub fn every(distance: Duration) -> Interval {
-    let mut interval = interval_at(Instant::now() + distance, distance);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    interval
-}
-
-/// Milliseconds since the epoch.
-pub fn epoch_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
 
 /// As the `Date` header writes it: `Sun, 22 Nov 2026 22:03:02 GMT`.
 pub fn http_date(epoch_ms: u64) -> String {

@@ -1,0 +1,254 @@
+//! Files: private directories, bounded reads, and writes that a reader never sees half of (invariant I7).
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::base::{Error, Kind, Result};
+
+/// Largest file that is read whole, in bytes; a configuration beyond it is refused, not guessed at.
+pub const READ_MAX: u64 = 16 * 1024 * 1024;
+
+/// Creates `dir` and its parents, mode 0700; one that exists is left as it is.
+///
+/// # Errors
+/// [`Kind::Config`] `directory_unwritable` with the path and the cause.
+pub fn private_dir(dir: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| {
+        Error::new(Kind::Config, "directory_unwritable", format!("{} cannot be created", dir.display()))
+            .caused_by(&error)
+            .remedy(remedy_for(&error, dir))
+    })
+}
+
+/// The text of `path`; `None` when there is no such file.
+///
+/// # Errors
+/// [`Kind::Config`] `file_unreadable` when it exists and cannot be read, is no UTF-8 or is larger than
+/// [`READ_MAX`]: never treated as empty.
+pub fn read(path: &Path) -> Result<Option<String>> {
+    let refuse = |error: io::Error| {
+        Error::new(Kind::Config, "file_unreadable", format!("{} cannot be read", path.display()))
+            .remedy(remedy_for(&error, path))
+            .caused_by(error)
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(refuse(error)),
+    };
+    let mut text = String::new();
+    file.take(READ_MAX + 1).read_to_string(&mut text).map_err(refuse)?;
+    if text.len() as u64 > READ_MAX {
+        return Err(refuse(io::Error::other(format!("it has more than {READ_MAX} bytes"))));
+    }
+    Ok(Some(text))
+}
+
+/// Writes `text` to `path` so that a crash or a full disk leaves the old content or the new, mode 0600.
+///
+/// # Errors
+/// [`Kind::Failed`] `file_unwritable`; nothing that was there is lost.
+pub fn write_atomic(path: &Path, text: &str) -> Result<()> {
+    place(path, text, Durable::Yes).map_err(|error| unwritable(path, error))
+}
+
+/// As [`write_atomic`], but without waiting for the disk: for records that a reboot makes worthless anyway.
+///
+/// # Errors
+/// [`Kind::Failed`] `file_unwritable`.
+pub fn write_volatile(path: &Path, text: &str) -> Result<()> {
+    place(path, text, Durable::No).map_err(|error| unwritable(path, error))
+}
+
+/// Creates `path` with `text`, mode 0600, and leaves an existing file alone.
+///
+/// # Errors
+/// [`Kind::Config`] `file_exists` when it is there already; [`Kind::Failed`] `file_unwritable` otherwise.
+pub fn create_new(path: &Path, text: &str) -> Result<()> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(Error::new(Kind::Config, "file_exists", format!("{} exists already", path.display()))
+            .remedy("it was left as it is; move it away or choose another name"));
+    }
+    write_atomic(path, text)
+}
+
+fn unwritable(path: &Path, error: io::Error) -> Error {
+    Error::new(Kind::Failed, "file_unwritable", format!("{} cannot be written", path.display()))
+        .remedy(remedy_for(&error, path))
+        .caused_by(error)
+}
+
+/// What usually helps against `error` on `path`.
+fn remedy_for(error: &io::Error, path: &Path) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some disk space and try again; nothing was lost".into()
+        }
+        io::ErrorKind::ReadOnlyFilesystem => format!("mount the file system of {} writable", path.display()),
+        io::ErrorKind::PermissionDenied => format!("check owner and mode: ls -ld {}", path.display()),
+        _ => format!("check the path: ls -ld {}", path.display()),
+    }
+}
+
+/// Whether a write waits until the disk has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durable {
+    Yes,
+    No,
+}
+
+fn place(path: &Path, text: &str, durable: Durable) -> io::Result<()> {
+    let directory = path.parent().ok_or_else(|| io::Error::other("it has no parent directory"))?;
+    let temporary = directory.join(format!(
+        ".{}.{}.tmp",
+        path.file_name().unwrap_or_default().to_string_lossy(),
+        std::process::id()
+    ));
+    let written = (|| {
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        if durable == Durable::Yes {
+            file.sync_all()?;
+        }
+        fs::rename(&temporary, path)?;
+        if durable == Durable::Yes { File::open(directory)?.sync_all() } else { Ok(()) }
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Opens `path` for appending, mode 0600, creating it when it is missing.
+///
+/// # Errors
+/// [`Kind::Failed`] `file_unwritable`.
+pub fn open_append(path: &Path) -> Result<File> {
+    let open = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    open.map_err(|error| unwritable(path, error))
+}
+
+/// Names of the entries of `dir`, sorted; empty when there is no such directory.
+///
+/// # Errors
+/// [`Kind::Config`] `file_unreadable` when it exists and cannot be listed.
+pub fn entries(dir: &Path) -> Result<Vec<String>> {
+    let listing = match fs::read_dir(dir) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(Error::new(
+                Kind::Config,
+                "file_unreadable",
+                format!("{} cannot be listed", dir.display()),
+            )
+            .remedy(remedy_for(&error, dir))
+            .caused_by(error));
+        }
+    };
+    let mut names: Vec<String> =
+        listing.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Whether `path` is a directory, following links.
+pub fn is_dir(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// Whether `path` is a file that may be executed.
+pub fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// The real path: links resolved as far as it exists, the rest kept. Two names of one directory become one.
+pub fn real_path(path: &Path) -> PathBuf {
+    let mut existing = path.to_path_buf();
+    let mut rest = Vec::new();
+    loop {
+        if let Ok(real) = fs::canonicalize(&existing) {
+            return rest.iter().rev().fold(real, |path, part| path.join(part));
+        }
+        match (existing.file_name().map(ToOwned::to_owned), existing.parent()) {
+            (Some(name), Some(parent)) => {
+                rest.push(name);
+                existing = parent.to_path_buf();
+            }
+            _ => return path.to_path_buf(),
+        }
+    }
+}
+
+/// Device and inode of what `path` leads to; `None` when there is nothing.
+pub fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// Whether `path` exists and belongs to this user alone: its owner is us and no other may write to it.
+pub fn is_private(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| {
+        meta.uid() == nix::unistd::geteuid().as_raw() && meta.permissions().mode() & 0o022 == 0
+    })
+}
+
+/// Removes a file that may be gone already.
+pub fn remove(path: &Path) {
+    let _ = fs::remove_file(path);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_atomic_write_is_private_and_replaces_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        write_atomic(&path, "one").unwrap();
+        write_atomic(&path, "two").unwrap();
+        assert_eq!(read(&path).unwrap().as_deref(), Some("two"));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(entries(dir.path()).unwrap(), ["a.json"], "no temporary file is left");
+    }
+
+    #[test]
+    fn a_missing_file_is_none_and_an_unreadable_one_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read(&dir.path().join("none")).unwrap(), None);
+        let binary = dir.path().join("binary");
+        fs::write(&binary, [0xff, 0xfe]).unwrap();
+        assert_eq!(read(&binary).unwrap_err().code(), "file_unreadable");
+        assert_eq!(read(dir.path()).unwrap_err().code(), "file_unreadable");
+    }
+
+    #[test]
+    fn what_exists_is_never_overwritten_by_create() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("openclaw.json");
+        fs::write(&path, "mine").unwrap();
+        assert_eq!(create_new(&path, "yours").unwrap_err().code(), "file_exists");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_write_into_a_missing_directory_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = write_atomic(&dir.path().join("no/such"), "x").unwrap_err();
+        assert_eq!((error.code(), error.kind()), ("file_unwritable", Kind::Failed));
+    }
+
+    #[test]
+    fn the_real_path_sees_through_links_also_where_the_end_does_not_exist() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = fs::canonicalize(dir.path()).unwrap();
+        fs::create_dir(base.join("real")).unwrap();
+        std::os::unix::fs::symlink(base.join("real"), base.join("link")).unwrap();
+        assert_eq!(real_path(&base.join("link/new/x")), base.join("real/new/x"));
+    }
+}

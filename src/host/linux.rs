@@ -1,0 +1,207 @@
+//! What Linux alone can tell: `/proc` and the kernel's socket diagnostics.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_sock_diag::SockDiagMessage;
+use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
+use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
+use netlink_sys::protocols::NETLINK_SOCK_DIAG;
+
+use super::socket::Listener;
+
+/// A field of `/proc/PID/stat`, counted from 1 as proc(5) does; only fields behind the command name.
+fn stat_field(pid: u32, field: usize) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command name may hold spaces and parentheses; the last parenthesis ends it as field 2.
+    text.get(text.rfind(')')? + 2..)?.split(' ').nth(field - 3)?.parse().ok()
+}
+
+/// When the kernel started `pid`, in clock ticks since boot.
+pub fn start_time(pid: u32) -> Option<u64> {
+    stat_field(pid, 22)
+}
+
+/// The process group of `pid`.
+fn group_of(pid: u32) -> Option<u64> {
+    stat_field(pid, 5)
+}
+
+/// The kernel's id of this boot.
+pub fn boot_id() -> Option<String> {
+    Some(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned())
+}
+
+/// The pid namespace of this process, as the kernel names it.
+pub fn pid_namespace() -> Option<String> {
+    Some(fs::read_link("/proc/self/ns/pid").ok()?.to_string_lossy().into_owned())
+}
+
+/// Whether `pid` has an open file description of `dir` that holds a lock.
+pub fn holds_lock(pid: u32, dir: &Path) -> bool {
+    let Some(wanted) = super::files::identity(dir) else { return false };
+    descriptors(pid).any(|descriptor| {
+        let same = fs::metadata(&descriptor).is_ok_and(|meta| (meta.dev(), meta.ino()) == wanted);
+        let Some(number) = descriptor.file_name().filter(|_| same) else { return false };
+        let info = Path::new("/proc").join(pid.to_string()).join("fdinfo").join(number);
+        fs::read_to_string(info).is_ok_and(|text| text.contains("FLOCK"))
+    })
+}
+
+fn descriptors(pid: u32) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+}
+
+/// Whether `pid` has the socket `inode` open.
+fn has_socket(pid: u32, inode: u32) -> bool {
+    let wanted = format!("socket:[{inode}]");
+    descriptors(pid).any(|fd| fs::read_link(fd).is_ok_and(|target| target.as_os_str() == wanted.as_str()))
+}
+
+/// All pids that `/proc` shows.
+fn pids() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// The process that has `listener` open, looking first at `likely` and then everywhere we may look.
+pub fn owner_of(listener: &Listener, likely: Option<u32>) -> Option<u32> {
+    likely
+        .filter(|pid| has_socket(*pid, listener.inode))
+        .or_else(|| pids().find(|pid| has_socket(*pid, listener.inode)))
+}
+
+/// Whether `listener` is open in `leader` or in another member of its process group.
+pub fn group_owns(listener: &Listener, leader: u32) -> bool {
+    has_socket(leader, listener.inode)
+        || pids().any(|pid| group_of(pid) == Some(u64::from(leader)) && has_socket(pid, listener.inode))
+}
+
+/// `pid` and all its descendants.
+pub fn tree(pid: u32) -> Vec<u32> {
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        next += 1;
+        let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten();
+        for task in tasks.filter_map(|entry| Some(entry.ok()?.path())) {
+            let children = fs::read_to_string(task.join("children")).unwrap_or_default();
+            found.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        }
+    }
+    found
+}
+
+/// A path that executes this very program even when its file was replaced or removed.
+pub fn own_image() -> PathBuf {
+    PathBuf::from("/proc/self/exe")
+}
+
+/// Every TCP socket that listens on `port`, or on any port when it is `None`.
+///
+/// # Errors
+/// When the kernel's socket diagnostics cannot be asked.
+pub fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
+    let mut found = dump(AF_INET, SocketId::new_v4())?;
+    // A kernel without IPv6 has no such listeners; that is no error.
+    found.extend(dump(AF_INET6, SocketId::new_v6()).unwrap_or_default());
+    found.retain(|listener| port.is_none_or(|port| listener.port == port));
+    Ok(found)
+}
+
+/// Asks the kernel for all listening TCP sockets of one address family (sock_diag(7)).
+fn dump(family: u8, socket_id: SocketId) -> io::Result<Vec<Listener>> {
+    let mut socket = netlink_sys::Socket::new(NETLINK_SOCK_DIAG)?;
+    socket.bind_auto()?;
+    socket.connect(&netlink_sys::SocketAddr::new(0, 0))?;
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    let request = InetRequest {
+        family,
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::empty(),
+        states: StateFlags::LISTEN,
+        socket_id,
+    };
+    let mut packet = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
+    packet.finalize();
+    let mut buffer = vec![0; packet.buffer_len()];
+    packet.serialize(&mut buffer);
+    socket.send(&buffer, 0)?;
+
+    let mut found = Vec::new();
+    loop {
+        let (datagram, _) = socket.recv_from_full()?;
+        let mut rest = datagram.as_slice();
+        while !rest.is_empty() {
+            let message = NetlinkMessage::<SockDiagMessage>::deserialize(rest).map_err(io::Error::other)?;
+            let length = message.header.length as usize;
+            match message.payload {
+                NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
+                    found.push(Listener {
+                        address: response.header.socket_id.source_address,
+                        port: response.header.socket_id.source_port,
+                        uid: response.header.uid,
+                        inode: response.header.inode,
+                    })
+                }
+                NetlinkPayload::Done(_) => return Ok(found),
+                NetlinkPayload::Error(error) => return Err(error.to_io()),
+                _ => {}
+            }
+            rest = rest.get(length.max(1)..).unwrap_or_default();
+        }
+        if datagram.is_empty() {
+            return Ok(found);
+        }
+    }
+}
+
+/// The program that `pid` runs, as its process title or first word names it. Further words of a command
+/// line may hold a secret and are never read into anything that is shown.
+pub fn program(pid: u32) -> Option<String> {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let first = line.split('\0').next().filter(|word| !word.is_empty()).map(Path::new);
+    let named = first.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    named.or_else(|| Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim().to_owned()))
+}
+
+/// The user that `pid` runs as.
+pub fn user_of(pid: u32) -> Option<u32> {
+    fs::metadata(format!("/proc/{pid}")).ok().map(|meta| meta.uid())
+}
+
+/// Marks every descriptor from `first` up to be closed at the next `exec`.
+pub fn close_on_exec_from(first: u32) {
+    // SAFETY: close_range(2) takes three integers and touches no memory of ours; with CLOSE_RANGE_CLOEXEC
+    // it only sets a flag, so no descriptor that Rust owns is closed behind its back.
+    #[allow(unsafe_code)]
+    unsafe {
+        nix::libc::syscall(nix::libc::SYS_close_range, first, u32::MAX, nix::libc::CLOSE_RANGE_CLOEXEC);
+    }
+}
+
+/// Makes orphaned descendants of this process its children.
+pub fn become_subreaper() {
+    // Fails only on kernels before 3.4; then orphans go to init as ever and only the group is swept.
+    let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
+/// Room in a pipe for a burst of output; a quarter mebibyte keeps a hundred profiles below the user's limit.
+const PIPE_BYTES: i32 = 256 * 1024;
+
+/// Gives a pipe room for a burst of output, so that a busy supervisor does not slow the gateway.
+pub fn widen_pipe(pipe: &fs::File) {
+    let _ = nix::fcntl::fcntl(pipe, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
+}
+
+/// Whether `pid` runs the same program file as this process.
+pub fn same_program(pid: u32) -> bool {
+    let identity = |path: String| super::files::identity(Path::new(&path));
+    identity(format!("/proc/{pid}/exe")).is_some_and(|other| Some(other) == identity("/proc/self/exe".into()))
+}

@@ -1,0 +1,132 @@
+//! What macOS alone can tell, behind the same signatures as `linux.rs`: process times and families through
+//! sysinfo, listeners through the `listeners` crate. There are no namespaces and no lock information, so a
+//! lock's holder is proved by the lock being held and the process being alive with the recorded start time.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+
+use super::socket::Listener;
+
+fn look(pids: ProcessesToUpdate<'_>, wanted: ProcessRefreshKind) -> Option<System> {
+    let mut system = System::new().ok()?;
+    system.refresh_processes_specifics(pids, true, wanted);
+    Some(system)
+}
+
+/// When the kernel started `pid`, in seconds since the epoch.
+pub fn start_time(pid: u32) -> Option<u64> {
+    let pid = Pid::from_u32(pid);
+    let system = look(ProcessesToUpdate::Some(&[pid]), ProcessRefreshKind::nothing())?;
+    system.process(pid).map(sysinfo::Process::start_time)
+}
+
+/// When this boot began; it changes with every boot.
+pub fn boot_id() -> Option<String> {
+    Some(System::boot_time().to_string())
+}
+
+/// macOS has one pid namespace.
+pub fn pid_namespace() -> Option<String> {
+    None
+}
+
+/// Whether somebody holds the lock of `dir` and `pid` lives.
+pub fn holds_lock(pid: u32, dir: &Path) -> bool {
+    super::process::exists(pid) && matches!(super::lock::claim(dir), Ok(super::lock::Outcome::Taken))
+}
+
+/// The process that has `listener` open.
+pub fn owner_of(listener: &Listener, likely: Option<u32>) -> Option<u32> {
+    let owners = listeners::get_processes_by_port(listener.port).ok()?;
+    let pids: Vec<u32> = owners.iter().map(|process| process.pid).collect();
+    likely.filter(|pid| pids.contains(pid)).or_else(|| pids.first().copied())
+}
+
+/// Whether `listener` is open in `leader` or in another member of its process group.
+pub fn group_owns(listener: &Listener, leader: u32) -> bool {
+    let group = |pid: u32| nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid as i32))).ok();
+    owner_of(listener, Some(leader))
+        .is_some_and(|pid| pid == leader || group(pid).is_some_and(|group| group.as_raw() as u32 == leader))
+}
+
+/// `pid` and all its descendants.
+pub fn tree(pid: u32) -> Vec<u32> {
+    let mut found = vec![pid];
+    let Some(system) = look(ProcessesToUpdate::All, ProcessRefreshKind::nothing()) else { return found };
+    let mut next = 0;
+    while let Some(parent) = found.get(next).map(|pid| Pid::from_u32(*pid)) {
+        next += 1;
+        let children = system.processes().values().filter(|process| process.parent() == Some(parent));
+        found.extend(children.map(|process| process.pid().as_u32()));
+    }
+    found
+}
+
+/// A path that executes this program.
+pub fn own_image() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("openclaw"))
+}
+
+/// Every TCP socket that listens on `port`, or on any port when it is `None`.
+///
+/// # Errors
+/// When the system cannot be asked.
+pub fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
+    let all = listeners::get_all().map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(all
+        .into_iter()
+        .filter(|found| port.is_none_or(|port| found.socket.port() == port))
+        .map(|found| Listener {
+            address: found.socket.ip(),
+            port: found.socket.port(),
+            uid: user_of(found.process.pid).unwrap_or(u32::MAX),
+            inode: 0,
+        })
+        .collect())
+}
+
+/// The program that `pid` runs.
+pub fn program(pid: u32) -> Option<String> {
+    let pid = Pid::from_u32(pid);
+    let system = look(ProcessesToUpdate::Some(&[pid]), ProcessRefreshKind::nothing())?;
+    system.process(pid).map(|process| process.name().to_string_lossy().into_owned())
+}
+
+/// The user that `pid` runs as.
+pub fn user_of(pid: u32) -> Option<u32> {
+    let pid = Pid::from_u32(pid);
+    let wanted = ProcessRefreshKind::nothing().with_user(UpdateKind::Always);
+    let system = look(ProcessesToUpdate::Some(&[pid]), wanted)?;
+    system.process(pid)?.user_id().map(|user| **user)
+}
+
+/// Marks every descriptor from `first` up to be closed at the next `exec`.
+pub fn close_on_exec_from(first: u32) {
+    let open = fs::read_dir("/dev/fd").into_iter().flatten();
+    let numbers = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    for descriptor in numbers.filter(|number| *number >= first as i32) {
+        // SAFETY: plain fcntl(2) on a number; it only sets a flag.
+        #[allow(unsafe_code)]
+        unsafe {
+            nix::libc::fcntl(descriptor, nix::libc::F_SETFD, nix::libc::FD_CLOEXEC);
+        }
+    }
+}
+
+/// macOS has no subreaper: orphans go to launchd, and only the process group is swept.
+pub fn become_subreaper() {}
+
+/// A pipe's size is the system's own affair here.
+pub fn widen_pipe(_pipe: &fs::File) {}
+
+/// Whether `pid` runs the same program file as this process.
+pub fn same_program(pid: u32) -> bool {
+    let pid = Pid::from_u32(pid);
+    let wanted = ProcessRefreshKind::nothing().with_exe(UpdateKind::Always);
+    let system = look(ProcessesToUpdate::Some(&[pid]), wanted);
+    let process = system.as_ref().and_then(|system| system.process(pid));
+    process.and_then(sysinfo::Process::exe) == std::env::current_exe().ok().as_deref()
+}

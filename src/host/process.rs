@@ -1,0 +1,292 @@
+//! Processes: spawning a gateway into its own group with its claim, spawning the supervisor detached, and
+//! what the kernel tells about a process.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{self, Signal};
+use nix::unistd::{Pid, Uid, User};
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
+
+use super::clock::Stopwatch;
+use super::system;
+use crate::base::record::{Holder, HolderKind};
+
+/// What to spawn as a gateway.
+pub struct Spawn<'a> {
+    /// Program and arguments.
+    pub argv: &'a [OsString],
+    /// The whole environment; nothing is inherited.
+    pub environment: &'a BTreeMap<String, String>,
+    /// The working directory.
+    pub directory: &'a Path,
+    /// Where standard output and standard error go.
+    pub output: File,
+    /// The claim that the gateway inherits and holds for its life.
+    pub claim: BorrowedFd<'a>,
+}
+
+/// Spawns a gateway as leader of its own process group, with no terminal, an empty standard input and `claim`
+/// open. Returns its pid. It is reaped by [`super::reap`], so no handle is kept.
+///
+/// # Errors
+/// What the kernel says, for example that the program is missing.
+pub fn spawn(spawn: Spawn<'_>) -> io::Result<u32> {
+    let (program, arguments) =
+        spawn.argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
+    let errors = spawn.output.try_clone()?;
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(spawn.environment)
+        .current_dir(spawn.directory)
+        .stdin(Stdio::null())
+        .stdout(spawn.output)
+        .stderr(errors)
+        .process_group(0);
+    let claim = spawn.claim.as_raw_fd();
+    // SAFETY: between fork and exec the closure calls only fcntl(2), which is async-signal-safe; the
+    // descriptor is open there because the parent borrows it until spawn returns.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(move || inherit(claim));
+    }
+    Ok(command.spawn()?.id())
+}
+
+/// Lets a descriptor survive `exec` in the process that calls it.
+fn inherit(descriptor: i32) -> io::Result<()> {
+    // SAFETY: plain fcntl(2) on a number; it touches no memory.
+    #[allow(unsafe_code)]
+    let result = unsafe { nix::libc::fcntl(descriptor, nix::libc::F_SETFD, 0) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Keeps `descriptor` open across an `exec` of this very process.
+///
+/// # Errors
+/// What the kernel says.
+pub fn keep_across_exec(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    inherit(descriptor.as_raw_fd())
+}
+
+/// Replaces this process by `argv`; returns only when that failed.
+pub fn exec(argv: &[OsString], environment: &BTreeMap<String, String>) -> io::Error {
+    match argv.split_first() {
+        Some((program, arguments)) => {
+            Command::new(program).args(arguments).env_clear().envs(environment).exec()
+        }
+        None => io::Error::other("the command line is empty"),
+    }
+}
+
+/// Longest answer of a program about itself that is read, in bytes.
+const ANSWER_MAX: usize = 64 * 1024;
+
+/// What `argv` prints on standard output until it closes that, within `limit`; in `environment`, or in that of
+/// this process. Its exit is not waited for: in the supervisor the one loop over `waitpid` collects it,
+/// elsewhere the end of this process does.
+///
+/// # Errors
+/// What the kernel says, for example that the program is missing; [`io::ErrorKind::TimedOut`], after which it
+/// is killed.
+pub fn output_of(
+    argv: &[OsString],
+    environment: Option<&BTreeMap<String, String>>,
+    limit: Duration,
+) -> io::Result<String> {
+    let (program, arguments) =
+        argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    if let Some(environment) = environment {
+        command.env_clear().envs(environment);
+    }
+    let clock = Stopwatch::start();
+    let mut child = command.spawn()?;
+    let Some(mut output) = child.stdout.take() else { return Ok(String::new()) };
+    let (mut text, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        let left = limit.saturating_sub(clock.elapsed());
+        let mut waiting = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut waiting, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX))? == 0 {
+            let _ = child.kill();
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end in time"));
+        }
+        match output.read(&mut chunk)? {
+            0 => return Ok(String::from_utf8_lossy(&text).into_owned()),
+            length => text.extend_from_slice(&chunk[..length.min(ANSWER_MAX.saturating_sub(text.len()))]),
+        }
+    }
+}
+
+/// Spawns `argv` as a process of its own session: closing the terminal or ending this process does not touch
+/// it. `report` becomes its standard output, on which it says once whether it is up.
+///
+/// # Errors
+/// What the kernel says.
+pub fn spawn_detached(argv: &[OsString], report: OwnedFd, log: File) -> io::Result<u32> {
+    let (program, arguments) =
+        argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir("/").stdin(Stdio::null()).stdout(report).stderr(log);
+    // SAFETY: setsid(2) is async-signal-safe and touches no memory.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from));
+    }
+    Ok(command.spawn()?.id())
+}
+
+/// Makes this process safe to live long in the background: what it creates is private, and what it inherited
+/// by accident is not passed on.
+pub fn settle() {
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    system::close_on_exec_from(3);
+}
+
+/// Lets go of the terminal or pipe on standard output.
+pub fn leave_terminal() {
+    if let Ok(null) = File::options().write(true).open("/dev/null") {
+        let _ = nix::unistd::dup2_stdout(null);
+    }
+}
+
+/// Sends `signal` to every member of the process group that `leader` leads. A group that is gone is success.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn signal_group(leader: u32, signal: Signal) -> io::Result<()> {
+    match signal::killpg(Pid::from_raw(leader as i32), signal) {
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Whether the process group of `leader` has a member, zombies included.
+pub fn group_exists(leader: u32) -> bool {
+    signal::killpg(Pid::from_raw(leader as i32), None) != Err(Errno::ESRCH)
+}
+
+/// Whether a process `pid` exists, ours or not.
+pub fn exists(pid: u32) -> bool {
+    signal::kill(Pid::from_raw(pid as i32), None) != Err(Errno::ESRCH)
+}
+
+/// Makes orphaned descendants of this process its children, so that a run's leftovers can be reaped.
+pub fn become_subreaper() {
+    system::become_subreaper();
+}
+
+/// The path of this program for later runs: its file while that exists, else the image in memory.
+pub fn own_program() -> PathBuf {
+    match std::env::current_exe() {
+        Ok(path) if super::files::is_executable(&path) => path,
+        _ => system::own_image(),
+    }
+}
+
+/// This process.
+pub fn own_pid() -> u32 {
+    std::process::id()
+}
+
+/// Resident memory of this process in bytes.
+pub fn own_memory() -> u64 {
+    usage(&[std::process::id()]).memory_bytes
+}
+
+/// What a process tree uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Resident memory of all members in bytes.
+    pub memory_bytes: u64,
+    /// Processor time of all members since they began, in milliseconds.
+    pub cpu_ms: u64,
+}
+
+/// What `leader` and all its descendants use.
+pub fn usage_of_tree(leader: u32) -> Usage {
+    usage(&system::tree(leader))
+}
+
+fn usage(pids: &[u32]) -> Usage {
+    let pids: Vec<sysinfo::Pid> = pids.iter().map(|pid| sysinfo::Pid::from_u32(*pid)).collect();
+    let Ok(mut system) = System::new() else { return Usage::default() };
+    let wanted = ProcessRefreshKind::nothing().with_memory().with_cpu().without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&pids), true, wanted);
+    pids.iter().filter_map(|pid| system.process(*pid)).fold(Usage::default(), |sum, process| Usage {
+        memory_bytes: sum.memory_bytes + process.memory(),
+        cpu_ms: sum.cpu_ms + process.accumulated_cpu_time(),
+    })
+}
+
+/// The name of user `uid`; its number where it has none.
+pub fn user_name(uid: u32) -> Option<String> {
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => Some(user.name),
+        _ => Some(uid.to_string()),
+    }
+}
+
+/// What is known of process `pid`; of nobody in particular when it is `None`.
+pub fn holder(pid: Option<u32>) -> Holder {
+    let program = pid.and_then(system::program);
+    Holder {
+        pid,
+        user: pid.and_then(system::user_of).and_then(user_name),
+        kind: pid.map_or(HolderKind::Unknown, |pid| kind_of(pid, program.as_deref())),
+        program,
+        unit: None,
+    }
+}
+
+/// What the program named `program` of `pid` looks like. A guess from names: good for words to people, never
+/// a reason to touch anything.
+pub fn kind_of(pid: u32, program: Option<&str>) -> HolderKind {
+    match program {
+        None => HolderKind::Unknown,
+        Some("ssh") => HolderKind::SshTunnel,
+        Some("docker-proxy" | "rootlessport" | "slirp4netns" | "pasta") => HolderKind::Container,
+        Some("nginx" | "caddy" | "haproxy" | "traefik" | "envoy") => HolderKind::Proxy,
+        Some("openclaw-gateway") => HolderKind::Gateway,
+        Some("openclaw") if system::same_program(pid) => HolderKind::EmbeddedGateway,
+        Some(_) => HolderKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_counts_this_process() {
+        assert!(own_memory() > 1_000_000);
+        assert!(usage_of_tree(std::process::id()).memory_bytes >= 1_000_000);
+        assert_eq!(usage(&[u32::MAX - 1]), Usage::default(), "nothing runs there");
+    }
+
+    #[test]
+    fn a_group_that_is_gone_is_no_error() {
+        assert!(!group_exists(i32::MAX as u32));
+        assert!(signal_group(i32::MAX as u32, Signal::SIGTERM).is_ok());
+    }
+
+    #[test]
+    fn guesses_of_kind_are_modest() {
+        assert_eq!(kind_of(1, Some("ssh")), HolderKind::SshTunnel);
+        assert_eq!(kind_of(1, Some("python3")), HolderKind::Other);
+        assert_eq!(kind_of(1, Some("openclaw-notes")), HolderKind::Other);
+        assert_eq!(kind_of(1, None), HolderKind::Unknown);
+    }
+}

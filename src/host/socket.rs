@@ -1,0 +1,116 @@
+//! Who listens where, and whether a port can be bound: the kernel is asked, never a record.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use super::{process, system};
+use crate::base::record::Holder;
+
+/// A listening TCP socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The address it is bound to.
+    pub address: IpAddr,
+    /// Its port.
+    pub port: u16,
+    /// The user that opened it.
+    pub uid: u32,
+    /// The kernel's number of the socket; 0 where the system has none.
+    pub inode: u32,
+}
+
+/// Every socket that listens on `port`, on any address.
+///
+/// # Errors
+/// When the kernel cannot be asked.
+pub fn listeners_on(port: u16) -> io::Result<Vec<Listener>> {
+    system::listeners(Some(port))
+}
+
+/// Every port that somebody listens on.
+///
+/// # Errors
+/// When the kernel cannot be asked.
+pub fn busy_ports() -> io::Result<Vec<u16>> {
+    Ok(system::listeners(None)?.into_iter().map(|listener| listener.port).collect())
+}
+
+/// Whether every socket that a loopback client would reach on `port` belongs to this user and to the process
+/// group of `leader`; `None` when nobody listens there.
+pub fn owned_by_group(port: u16, leader: u32) -> Option<bool> {
+    let me = nix::unistd::geteuid().as_raw();
+    let reachable = reachable(port);
+    (!reachable.is_empty())
+        .then(|| reachable.iter().all(|listener| listener.uid == me && system::group_owns(listener, leader)))
+}
+
+/// The listeners on `port` that do not belong to this user.
+pub fn foreign_user_on(port: u16) -> Option<Holder> {
+    let me = nix::unistd::geteuid().as_raw();
+    reachable(port).iter().find(|listener| listener.uid != me).map(|listener| holder_of(listener, None))
+}
+
+fn reachable(port: u16) -> Vec<Listener> {
+    let mut all = listeners_on(port).unwrap_or_default();
+    all.retain(|listener| is_reachable_from_loopback(listener.address));
+    all
+}
+
+fn is_reachable_from_loopback(address: IpAddr) -> bool {
+    address.is_loopback() || address.is_unspecified()
+}
+
+/// Who has `listener` open; `likely` is looked at first.
+pub fn holder_of(listener: &Listener, likely: Option<u32>) -> Holder {
+    let holder = process::holder(system::owner_of(listener, likely));
+    Holder { user: holder.user.or_else(|| process::user_name(listener.uid)), ..holder }
+}
+
+/// Whether a gateway could bind `port` on loopback now: IPv4 must be free, IPv6 must not be held by another.
+///
+/// # Errors
+/// The refusal of the bind itself, for example "address in use" or "permission denied".
+pub fn try_bind(port: u16) -> io::Result<()> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    match TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
+        // A host without IPv6 has nothing there to take.
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_names_us_as_owner_of_our_listener() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let found = listeners_on(port).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].uid, nix::unistd::geteuid().as_raw());
+        let holder = holder_of(&found[0], None);
+        assert_eq!(holder.pid, Some(std::process::id()));
+        assert!(foreign_user_on(port).is_none());
+        assert_eq!(try_bind(port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(listener);
+        assert!(try_bind(port).is_ok());
+        assert_eq!(owned_by_group(port, 1), None, "nobody listens");
+    }
+
+    #[test]
+    fn an_ipv6_holder_counts_too() {
+        let Ok(listener) = TcpListener::bind("[::1]:0") else { return };
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(try_bind(port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(listeners_on(port).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_listener_of_another_group_is_not_taken_for_ours() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(owned_by_group(port, 1), Some(false));
+    }
+}

@@ -1,0 +1,156 @@
+//! A connection to a gateway on this host: TCP, the upgrade, the handshake, then calls. The supervisor's
+//! probe and the command line open the same one.
+//!
+//! The credential is asked for only after the challenge came, and the caller has had the listener's owner
+//! checked before that (invariant I8).
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use crate::wire::connect::Challenge;
+use crate::wire::handshake::{Handshake, Step};
+use crate::wire::limits::FRAME_MAX;
+use crate::wire::{ConnectParams, Fault, Frame, HelloOk};
+
+/// Buffer of one connection in each direction, in bytes; a health answer fits.
+const BUFFER: usize = 16 * 1024;
+
+/// How far a connection came before it failed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trouble {
+    /// Nobody accepts on the port.
+    Refused(String),
+    /// Somebody accepts, but does not speak the Gateway protocol.
+    Foreign(String),
+    /// The gateway answered `connect` or a call with an error.
+    Fault(Fault),
+    /// The connection ended; code and reason of the close frame where there was one.
+    Closed(Option<(u16, String)>),
+}
+
+/// An open TCP connection that has not said anything yet.
+pub struct Opening {
+    stream: TcpStream,
+    port: u16,
+}
+
+/// A connection on which `hello-ok` came.
+pub struct Gateway {
+    socket: WebSocketStream<TcpStream>,
+    /// What the gateway granted.
+    pub hello: HelloOk,
+    next_id: u64,
+}
+
+impl Opening {
+    /// Connects to `port` on loopback.
+    ///
+    /// # Errors
+    /// [`Trouble::Refused`].
+    pub async fn to(port: u16) -> Result<Opening, Trouble> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let refused = |error: std::io::Error| Trouble::Refused(error.to_string());
+        let stream = TcpStream::connect(address).await.map_err(refused)?;
+        stream.set_nodelay(true).map_err(refused)?;
+        Ok(Opening { stream, port })
+    }
+
+    /// Upgrades and shakes hands. `challenged` is called once when the challenge has come; `connect` makes
+    /// the parameters.
+    ///
+    /// # Errors
+    /// [`Trouble`], by how far it came.
+    pub async fn shake_hands(
+        self,
+        connect: impl FnOnce(&Challenge) -> ConnectParams,
+    ) -> Result<Gateway, Trouble> {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(FRAME_MAX))
+            .max_frame_size(Some(FRAME_MAX));
+        let url = format!("ws://127.0.0.1:{}/", self.port);
+        let upgraded = client_async_with_config(url, self.stream, Some(config)).await;
+        let (mut socket, _) = upgraded.map_err(|error| Trouble::Foreign(error.to_string()))?;
+        let mut handshake = Handshake::AwaitChallenge;
+        let mut connect = Some(connect);
+        loop {
+            let frame = next_frame(&mut socket).await?;
+            let step = handshake.take(frame, |challenge| {
+                connect.take().map(|connect| connect(challenge)).unwrap_or_default()
+            });
+            match step {
+                Step::Send(frame) => send(&mut socket, &frame).await?,
+                Step::Wait => {}
+                Step::Open(hello) => return Ok(Gateway { socket, hello: *hello, next_id: 1 }),
+                Step::Refused(fault) => return Err(Trouble::Fault(fault)),
+                Step::Foreign(why) => return Err(Trouble::Foreign(why)),
+            }
+        }
+    }
+}
+
+impl Gateway {
+    /// Calls `method` and waits for its answer; events that come meanwhile are dropped.
+    ///
+    /// # Errors
+    /// [`Trouble::Fault`] for a failed answer, [`Trouble::Closed`] when the connection ended first.
+    pub async fn call(
+        &mut self,
+        method: &str,
+        params: serde_json::Value,
+    ) -> Result<serde_json::Value, Trouble> {
+        let id = format!("r{}", self.next_id);
+        self.next_id += 1;
+        send(&mut self.socket, &Frame::request(id.clone(), method, params)).await?;
+        loop {
+            if let Frame::Res(response) = next_frame(&mut self.socket).await?
+                && response.id == id
+            {
+                return match response.error {
+                    Some(fault) => Err(Trouble::Fault(fault)),
+                    None => Ok(response.payload.unwrap_or_default()),
+                };
+            }
+        }
+    }
+
+    /// Says goodbye without waiting for an answer.
+    pub async fn close(mut self) {
+        let _ = self.socket.close(None).await;
+    }
+}
+
+async fn send(socket: &mut WebSocketStream<TcpStream>, frame: &Frame) -> Result<(), Trouble> {
+    socket.send(Message::text(frame.to_text())).await.map_err(|error| ended(&error))
+}
+
+async fn next_frame(socket: &mut WebSocketStream<TcpStream>) -> Result<Frame, Trouble> {
+    loop {
+        match socket.next().await {
+            None => return Err(Trouble::Closed(None)),
+            Some(Err(error)) => return Err(ended(&error)),
+            Some(Ok(Message::Text(text))) => {
+                return serde_json::from_str(&text).map_err(|error| {
+                    Trouble::Foreign(format!("it sent something that is no frame: {error}"))
+                });
+            }
+            Some(Ok(Message::Close(close))) => {
+                return Err(Trouble::Closed(
+                    close.map(|close| (close.code.into(), close.reason.to_string())),
+                ));
+            }
+            Some(Ok(_)) => {}
+        }
+    }
+}
+
+fn ended(error: &tokio_tungstenite::tungstenite::Error) -> Trouble {
+    tracing::debug!(%error, "gateway connection ended");
+    Trouble::Closed(None)
+}
