@@ -21,6 +21,24 @@ pub enum Credential {
     None,
 }
 
+impl Credential {
+    /// The token, if it is one.
+    pub fn token(&self) -> Option<&Secret> {
+        match self {
+            Credential::Token(token) => Some(token),
+            Credential::Password(_) | Credential::None => None,
+        }
+    }
+
+    /// The password, if it is one.
+    pub fn password(&self) -> Option<&Secret> {
+        match self {
+            Credential::Password(password) => Some(password),
+            Credential::Token(_) | Credential::None => None,
+        }
+    }
+}
+
 /// Where a credential was found, in words; never its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialSource(String);

@@ -4,6 +4,7 @@
 
 pub mod credential;
 pub mod endpoint;
+pub mod lookup;
 
 pub use credential::{Credential, CredentialSource};
 pub use endpoint::{Endpoint, EndpointSource};

@@ -90,20 +90,30 @@ pub fn child_env(profile: &Profile, runtime: Runtime, env: &Environment) -> BTre
         .filter(|(name, _)| passes(name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let mut pin = |name: &str, value: String| vars.insert(name.to_owned(), value);
-    if !profile.name.is_default() {
-        pin("OPENCLAW_PROFILE", profile.name.to_string());
-    }
-    let paths = &profile.paths;
-    pin("OPENCLAW_STATE_DIR", paths.state_dir.display().to_string());
-    pin("OPENCLAW_CONFIG_PATH", paths.config_path.display().to_string());
-    pin("OPENCLAW_WORKSPACE_DIR", paths.workspace.display().to_string());
-    pin("OPENCLAW_GATEWAY_PORT", profile.port.to_string());
+    vars.extend(selectors(profile));
     if runtime == Runtime::Openclaw {
         // A restart stays in the process, services stay ours, and no other manager is looked for.
-        pin("OPENCLAW_NO_RESPAWN", "1".into());
-        pin("OPENCLAW_SUPERVISOR_MODE", "external".into());
-        pin("OPENCLAW_SERVICE_REPAIR_POLICY", "external".into());
+        let settled = [
+            ("OPENCLAW_NO_RESPAWN", "1"),
+            ("OPENCLAW_SUPERVISOR_MODE", "external"),
+            ("OPENCLAW_SERVICE_REPAIR_POLICY", "external"),
+        ];
+        vars.extend(settled.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    vars
+}
+
+/// The variables that select a profile: what the real program and this one read to find its things.
+pub fn selectors(profile: &Profile) -> BTreeMap<String, String> {
+    let paths = &profile.paths;
+    let mut vars = BTreeMap::from([
+        ("OPENCLAW_STATE_DIR".to_owned(), paths.state_dir.display().to_string()),
+        ("OPENCLAW_CONFIG_PATH".to_owned(), paths.config_path.display().to_string()),
+        ("OPENCLAW_WORKSPACE_DIR".to_owned(), paths.workspace.display().to_string()),
+        ("OPENCLAW_GATEWAY_PORT".to_owned(), profile.port.to_string()),
+    ]);
+    if !profile.name.is_default() {
+        vars.insert("OPENCLAW_PROFILE".to_owned(), profile.name.to_string());
     }
     vars
 }

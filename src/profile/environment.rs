@@ -13,6 +13,9 @@ const UNSET: [&str; 3] = ["", "undefined", "null"];
 /// Names that belong to OpenClaw begin so.
 const OWN_PREFIX: &str = "OPENCLAW_";
 
+/// Variables of ours that belong to no profile: where homes and the host's slot are.
+const LAYOUT: [&str; 2] = ["OPENCLAW_HOME", "OPENCLAW_HOST_LOCK"];
+
 /// A snapshot of the environment's variables.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -40,11 +43,12 @@ impl Environment {
         self.vars.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The same without any `OPENCLAW_*` variable: what the supervisor resolves managed profiles with, so that
-    /// the shell that happened to start it decides nothing.
+    /// The same without any `OPENCLAW_*` variable but those of the whole host's layout (`OPENCLAW_HOME`,
+    /// `OPENCLAW_HOST_LOCK`): what the supervisor resolves managed profiles with, so that the shell that
+    /// happened to start it decides nothing.
     #[must_use]
     pub fn without_openclaw(&self) -> Environment {
-        let foreign = |name: &&String| !name.starts_with(OWN_PREFIX);
+        let foreign = |name: &&String| !name.starts_with(OWN_PREFIX) || LAYOUT.contains(&name.as_str());
         let vars = self.vars.iter().filter(|(name, _)| foreign(name));
         Environment { vars: vars.map(|(name, value)| (name.clone(), value.clone())).collect() }
     }

@@ -62,6 +62,16 @@ pub fn command_line(
     Ok(line)
 }
 
+/// The real program's own repair of a configuration that it refuses (exit 78), as its documentation gives it.
+pub fn repair_line(profile: &Profile, real: &RealOpenclaw) -> Vec<OsString> {
+    let mut line = vec![real.node.clone().into_os_string(), real.program.clone().into_os_string()];
+    if !profile.name.is_default() {
+        line.extend(["--profile", profile.name.as_str()].map(OsString::from));
+    }
+    line.extend(["doctor", "--fix", "--yes", "--non-interactive"].map(OsString::from));
+    line
+}
+
 /// Checks that every placeholder of an argument is a known one. Braces around anything but a word are plain text,
 /// so JSON can be an argument.
 ///
