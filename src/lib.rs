@@ -4,7 +4,7 @@
 //!
 //! | floor | folders |
 //! | --- | --- |
-//! | services | [`gateway`] |
+//! | services | [`daemon`], [`gateway`] |
 //! | hands | [`host`], [`link`] |
 //! | decisions | [`profile`], [`conflict`], [`supervise`], [`wire`], [`access`] |
 //! | words | [`base`] |
@@ -12,6 +12,7 @@
 pub mod access;
 pub mod base;
 pub mod conflict;
+pub mod daemon;
 pub mod gateway;
 pub mod host;
 pub mod link;

@@ -1,0 +1,175 @@
+//! A gateway's captured output: read from its pipe as fast as it comes, kept in a file of bounded size, and
+//! its last lines kept in memory for the story of a failure.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::net::unix::pipe;
+use tokio::task::JoinHandle;
+
+use crate::host::output;
+use crate::host::rotate::RotatingFile;
+
+/// Size at which a profile's log is rotated, in bytes.
+const LOG_BYTES: u64 = 5 * 1024 * 1024;
+/// Rotated logs that are kept beside the current one.
+const LOGS_KEPT: u32 = 3;
+/// Lines kept in memory.
+const LINES_KEPT: usize = 20;
+/// Longest line kept in memory, in bytes; the file has it whole.
+const LINE_BYTES: usize = 500;
+/// Turns of reading after a run has ended.
+const LAST_TURNS: usize = 16;
+/// How much is read from the pipe at once, in bytes.
+const CHUNK_BYTES: usize = 32 * 1024;
+
+/// The log file of `profile` below `directory`.
+pub fn log_path(directory: &Path, profile: &str) -> PathBuf {
+    directory.join(format!("{profile}.log"))
+}
+
+/// One run's output.
+pub struct Capture {
+    reader: Arc<pipe::Receiver>,
+    sink: Arc<Mutex<Sink>>,
+    task: JoinHandle<()>,
+}
+
+struct Sink {
+    /// Missing when the log cannot be opened: the gateway runs on, only its story is shorter.
+    file: Option<RotatingFile>,
+    lines: VecDeque<String>,
+    partial: Vec<u8>,
+}
+
+impl Capture {
+    /// Reads `reader` from now on, into the log at `path`.
+    pub fn start(reader: pipe::Receiver, path: &Path) -> Capture {
+        let file = RotatingFile::open(path, LOG_BYTES, LOGS_KEPT)
+            .inspect_err(|error| tracing::warn!(%error, "the output cannot be kept"))
+            .ok();
+        let sink = Arc::new(Mutex::new(Sink { file, lines: VecDeque::new(), partial: Vec::new() }));
+        let reader = Arc::new(reader);
+        let task = tokio::spawn(read_on(Arc::clone(&reader), Arc::clone(&sink)));
+        Capture { reader, sink, task }
+    }
+
+    /// Takes what is still in the pipe after the run has ended, and returns its last lines, oldest first.
+    pub fn finish(self) -> Vec<String> {
+        self.task.abort();
+        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        // The run is over, but what it wrote last may not have been announced yet. One that escaped its group
+        // may write on for ever, so there is an end to the turns.
+        let mut chunk = vec![0; CHUNK_BYTES];
+        for _ in 0..LAST_TURNS {
+            if drain(&mut sink, &mut chunk, |chunk| output::read_now(&self.reader, chunk)) != Flow::More {
+                break;
+            }
+        }
+        sink.end_line();
+        sink.lines.iter().cloned().collect()
+    }
+}
+
+async fn read_on(reader: Arc<pipe::Receiver>, sink: Arc<Mutex<Sink>>) {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while reader.readable().await.is_ok() {
+        let flow = {
+            let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+            drain(&mut sink, &mut chunk, |chunk| reader.try_read(chunk))
+        };
+        if flow == Flow::Closed {
+            return;
+        }
+        // A gateway that never stops writing must not keep the loop from the other profiles.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What a pipe has after a turn of reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// Nothing for now.
+    Empty,
+    /// Perhaps more.
+    More,
+    /// No writer left, or an error.
+    Closed,
+}
+
+/// Moves what the pipe holds, at most as much as it can hold at once: then the others get their turn.
+fn drain(sink: &mut Sink, chunk: &mut [u8], mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) -> Flow {
+    for _ in 0..8 {
+        match read(chunk) {
+            Ok(0) => return Flow::Closed,
+            Ok(length) => sink.take(&chunk[..length]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Flow::Empty,
+            Err(_) => return Flow::Closed,
+        }
+    }
+    Flow::More
+}
+
+impl Sink {
+    fn take(&mut self, bytes: &[u8]) {
+        if let Some(file) = self.file.as_mut() {
+            file.append(bytes);
+        }
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let room = LINE_BYTES.saturating_sub(self.partial.len());
+            self.partial.extend_from_slice(&piece[..piece.len().min(room)]);
+            if piece.ends_with(b"\n") {
+                self.end_line();
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        let line = String::from_utf8_lossy(&self.partial).trim_end().to_owned();
+        self.partial.clear();
+        if line.is_empty() {
+            return;
+        }
+        if self.lines.len() == LINES_KEPT {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::host::output::Output;
+
+    #[tokio::test]
+    async fn the_last_lines_are_kept_and_the_file_has_everything() {
+        let dir = tempfile::tempdir().unwrap();
+        let Output { mut writer, reader } = output::open(&dir.path().join("work.out")).unwrap();
+        let log = log_path(dir.path(), "work");
+        let capture = Capture::start(reader, &log);
+        for number in 0..30 {
+            writeln!(writer, "line {number}").unwrap();
+        }
+        write!(writer, "no newline at the end").unwrap();
+        let lines = capture.finish();
+        assert_eq!(lines.len(), LINES_KEPT);
+        assert_eq!(lines.last().map(String::as_str), Some("no newline at the end"));
+        assert_eq!(lines.first().map(String::as_str), Some("line 11"));
+        let text = std::fs::read_to_string(log).unwrap();
+        assert!(text.starts_with("line 0\n") && text.ends_with("no newline at the end"));
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_is_cut_in_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let Output { mut writer, reader } = output::open(&dir.path().join("work.out")).unwrap();
+        let capture = Capture::start(reader, &log_path(dir.path(), "work"));
+        writer.write_all(&vec![b'x'; 10 * LINE_BYTES]).unwrap();
+        assert_eq!(capture.finish(), ["x".repeat(LINE_BYTES)]);
+    }
+}

@@ -1,0 +1,85 @@
+//! The control socket: one task a connection, one answer an order. What an order does stands in `order`,
+//! one file a verb, with the names of the command line.
+
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::mailbox::Orders;
+use super::order;
+use crate::base::Result;
+use crate::link::unix::Wire;
+use crate::wire::{Fault, Frame, Request, control};
+
+/// How long answers that are on their way may take when the supervisor ends.
+pub const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Connections that are served at once; the next one waits in the system's queue.
+const CONNECTIONS_MAX: usize = 256;
+
+/// Serves `listener` until `ended` says so, then finishes the answers that are on their way.
+pub async fn serve(listener: UnixListener, orders: Orders, mut ended: watch::Receiver<bool>) {
+    let follow = ended.clone();
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, orders.clone(), follow.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the control socket did not accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            () = over(&mut ended) => break,
+        }
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+/// Completes when the supervisor ends.
+async fn over(ended: &mut watch::Receiver<bool>) {
+    let _ = ended.wait_for(|ended| *ended).await;
+}
+
+async fn connection(stream: UnixStream, orders: Orders, mut ended: watch::Receiver<bool>) {
+    let served = async {
+        let mut wire = Wire::over(stream)?;
+        loop {
+            let frame = tokio::select! {
+                frame = wire.receive() => frame?,
+                () = over(&mut ended) => return Ok(()),
+            };
+            match frame {
+                None => return Ok(()),
+                Some(Frame::Req(request)) => answer(&mut wire, &orders, request).await?,
+                Some(_) => {
+                    let fault = Fault::invalid("only requests are taken here");
+                    wire.send(&Frame::failure("invalid", fault)).await?;
+                }
+            }
+        }
+    };
+    let served: Result<()> = served.await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a control connection ended");
+    }
+}
+
+async fn answer(wire: &mut Wire, orders: &Orders, request: Request) -> Result<()> {
+    let Request { id, method, params, .. } = request;
+    let answer = match method.as_str() {
+        control::PROFILE_START => order::start::answer(wire, orders, &id, params).await,
+        control::PROFILE_STOP => order::stop::answer(orders, &id, params).await,
+        control::PROFILE_RESTART => order::restart::answer(wire, orders, &id, params).await,
+        control::PROFILE_LIST => order::list::answer(orders, &id).await,
+        control::SUPERVISOR_STATUS => order::status::answer(orders, &id).await,
+        control::SUPERVISOR_STOP => order::shutdown::answer(orders, &id),
+        unknown => Frame::failure(&id, Fault::invalid(format!("unknown method: {unknown}"))),
+    };
+    wire.send(&answer).await
+}

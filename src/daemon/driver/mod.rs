@@ -1,0 +1,252 @@
+//! The loop: the supervisor's only clock. It hands events to the pure fleet and turns the actions that come
+//! back into processes, timers, probes and files. It decides nothing itself.
+
+mod runs;
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::Setup;
+use super::journal::{self, Journal};
+use super::mailbox::{Note, Order, Orders, Verb};
+use super::member::{Live, Member, View};
+use super::prepare;
+use crate::base::record::{Intent, State, SupervisorStatus};
+use crate::base::{Error, Kind, Moment, ProfileName, Result};
+use crate::host::clock::epoch_ms;
+use crate::host::process;
+use crate::supervise::{Action, Event, Fleet, Policy, Report, Run, Tagged, Timer};
+
+/// Distance between two rounds of probes of the gateways that are ready; all profiles share a round.
+const PULSE: Duration = Duration::from_secs(15);
+
+/// The supervisor's loop and all that it owns.
+pub struct Driver {
+    setup: Setup,
+    status: SupervisorStatus,
+    began: Instant,
+    fleet: Fleet,
+    members: BTreeMap<ProfileName, Member>,
+    timers: HashMap<ProfileName, (Timer, Moment)>,
+    journal: Journal,
+    notes: mpsc::UnboundedSender<Note>,
+    inbox: mpsc::UnboundedReceiver<Note>,
+    children: SignalStream,
+    next_pulse: Instant,
+}
+
+impl Driver {
+    /// A driver with the profiles that the journal knows, and the way to it.
+    ///
+    /// # Errors
+    /// When the signal of ended children cannot be had.
+    pub fn new(setup: Setup, status: SupervisorStatus) -> Result<(Driver, Orders)> {
+        let children = signal(SignalKind::child()).map_err(|error| {
+            Error::new(Kind::Failed, "signals_unavailable", "SIGCHLD cannot be watched").caused_by(error)
+        })?;
+        let (notes, inbox) = mpsc::unbounded_channel();
+        let journal = Journal::open(setup.paths.records_dir.clone());
+        let orders = Orders::new(notes.clone(), journal.clone());
+        let driver = Driver {
+            setup,
+            status,
+            began: Instant::now(),
+            fleet: Fleet::new(),
+            members: BTreeMap::new(),
+            timers: HashMap::new(),
+            journal,
+            notes,
+            inbox,
+            children,
+            next_pulse: Instant::now() + PULSE,
+        };
+        Ok((driver, orders))
+    }
+
+    /// Runs until `stop` completes or a shutdown is ordered, and every gateway has ended.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        self.resume();
+        tokio::pin!(stop);
+        while !self.fleet.drained() {
+            let due = self.timers.values().map(|(_, at)| *at).min();
+            let due = due.map(|at| self.began + at.since_start());
+            let pulsing = self.members.values().any(|member| member.live.is_some());
+            tokio::select! {
+                _ = self.children.recv() => self.reap(),
+                Some(note) = self.inbox.recv() => self.take(note),
+                () = sleep_until(due.unwrap_or(self.began)), if due.is_some() => self.fire(),
+                () = sleep_until(self.next_pulse), if pulsing => self.pulse(),
+                () = &mut stop, if !self.fleet.is_draining() => self.drain(),
+            }
+        }
+        self.journal.flush().await;
+    }
+
+    /// Brings back what the user wanted up when the last supervisor ended.
+    fn resume(&mut self) {
+        match journal::wanted_up(&self.setup.paths.records_dir) {
+            Ok(names) => {
+                for name in names {
+                    if !prepare::autostarts(&self.setup, &name) {
+                        continue;
+                    }
+                    self.enlist(&name, Intent::Up);
+                    let started = self.fleet.start(&name, self.now());
+                    self.perform(started.unwrap_or_default());
+                }
+            }
+            Err(error) => tracing::error!(%error, "the records cannot be read; nothing is brought back"),
+        }
+    }
+
+    fn drain(&mut self) {
+        tracing::info!("stopping every gateway");
+        let now = self.now();
+        let actions = self.fleet.begin_drain(now);
+        self.perform(actions);
+    }
+
+    fn now(&self) -> Moment {
+        Moment::new(self.began.elapsed())
+    }
+
+    fn enlist(&mut self, name: &ProfileName, intent: Intent) {
+        if self.fleet.insert(name.clone(), Policy::default(), intent) {
+            self.members.insert(name.clone(), Member::new(name.clone()));
+        }
+    }
+
+    fn take(&mut self, note: Note) {
+        match note {
+            Note::Order(order) => self.obey(order),
+            Note::Prepared(name, run, prepared) => self.launch(&name, run, *prepared),
+            Note::Phase(name, run, phase) => {
+                if let Some(live) = self.live(&name, run) {
+                    live.phase = Some(phase);
+                    self.event(&name, Event::Progress { run });
+                    self.publish(&name);
+                }
+            }
+            Note::Ready(name, run, seen) => {
+                if let Some(live) = self.live(&name, run) {
+                    live.seen = Some(*seen);
+                    self.event(&name, Event::Ready { run });
+                }
+            }
+            Note::Probed(name, run, seen) => {
+                if let Some(live) = self.live(&name, run) {
+                    let healthy = seen.is_ready();
+                    live.seen = Some(*seen);
+                    self.event(&name, Event::Probed { run, healthy });
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Profile(verb, name, answer) => {
+                let _ = answer.send(self.order_profile(verb, &name));
+            }
+            Order::List(answer) => {
+                let fleet = &self.fleet;
+                let _ = answer.send(self.members.values_mut().map(|member| member.sample(fleet)).collect());
+            }
+            Order::Status(answer) => {
+                let mut status = self.status.clone();
+                status.profiles = self.members.len();
+                status.memory_bytes = process::own_memory();
+                let _ = answer.send(status);
+            }
+            Order::Shutdown => self.drain(),
+        }
+    }
+
+    fn order_profile(&mut self, verb: Verb, name: &ProfileName) -> Result<watch::Receiver<View>> {
+        tracing::info!(profile = %name, ?verb, "ordered");
+        self.enlist(name, Intent::Down);
+        if let Some(member) = self.members.get_mut(name) {
+            member.repaired = false;
+        }
+        let now = self.now();
+        let actions = match verb {
+            Verb::Start => self.fleet.start(name, now),
+            Verb::Stop => self.fleet.stop(name, now),
+            Verb::Restart => self.fleet.restart(name, now),
+        }?;
+        self.perform(actions);
+        self.publish(name);
+        self.members.get(name).map(Member::watch).ok_or_else(|| {
+            Error::new(Kind::NotRunning, "profile_unknown", format!("there is no profile `{name}`"))
+        })
+    }
+
+    fn event(&mut self, name: &ProfileName, event: Event) {
+        let (now, jitter) = (self.now(), jitter());
+        let actions = self.fleet.step(name, event, now, jitter);
+        self.perform(actions);
+    }
+
+    fn perform(&mut self, actions: Vec<Tagged>) {
+        for (name, action) in actions {
+            match action {
+                Action::Spawn { run } => self.prepare(name, run),
+                Action::Signal { run, signal } => self.signal(&name, run, signal),
+                Action::Arm { timer, at } => {
+                    self.timers.insert(name, (timer, at));
+                }
+                Action::Disarm => {
+                    self.timers.remove(&name);
+                }
+                Action::Probe { run } => self.probe(&name, run),
+                Action::Publish => self.publish(&name),
+                Action::Save => {
+                    let intent = self.fleet.get(&name).map_or(Intent::Down, |instance| instance.want());
+                    self.journal.save(&name, intent, epoch_ms());
+                }
+                Action::Report(report) => self.report(&name, &report),
+            }
+        }
+    }
+
+    fn report(&mut self, name: &ProfileName, report: &Report) {
+        if let Some(member) = self.members.get_mut(name) {
+            member.take_report(report);
+            member.publish(&self.fleet);
+        }
+    }
+
+    fn publish(&mut self, name: &ProfileName) {
+        if let Some(member) = self.members.get_mut(name) {
+            member.publish(&self.fleet);
+        }
+    }
+
+    fn live(&mut self, name: &ProfileName, run: Run) -> Option<&mut Live> {
+        self.members.get_mut(name)?.live.as_mut().filter(|live| live.run == run && live.ended.is_none())
+    }
+
+    /// Fires every timer that is due.
+    fn fire(&mut self) {
+        let now = self.now();
+        let due = self.timers.iter().filter(|(_, (_, at))| *at <= now);
+        let due: Vec<(ProfileName, Timer)> = due.map(|(name, (timer, _))| (name.clone(), *timer)).collect();
+        for (name, timer) in due {
+            self.timers.remove(&name);
+            // A member of the group may have ended unseen, as the child of a process that lives.
+            if !self.swept(&name) {
+                self.event(&name, Event::Deadline { timer });
+            }
+        }
+    }
+}
+
+/// A random share of the back-off, 0 to 1.
+fn jitter() -> f64 {
+    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
+}

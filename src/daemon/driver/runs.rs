@@ -1,0 +1,183 @@
+//! The driver's hands on a run: launching it, signalling and probing it, and seeing it end.
+
+use nix::sys::signal::Signal as KernelSignal;
+use tokio::time::Instant;
+
+use super::{Driver, PULSE, jitter};
+use crate::base::record::State;
+use crate::base::{Kind, ProfileName, Result};
+use crate::daemon::capture::{self, Capture};
+use crate::daemon::mailbox::Note;
+use crate::daemon::member::Live;
+use crate::daemon::prepare::{self, Prepared};
+use crate::daemon::ready;
+use crate::host::lock::Record;
+use crate::host::{process, reap};
+use crate::supervise::{Event, GiveUp, Run, Signal, SweepEvent, Tagged};
+
+impl Driver {
+    /// Looks before the launch, on a thread of its own: a slow disk of one profile delays no other.
+    pub(super) fn prepare(&self, name: ProfileName, run: Run) {
+        let (setup, notes) = (self.setup.clone(), self.notes.clone());
+        let repair = self.members.get(&name).is_some_and(|member| member.repaired);
+        tokio::task::spawn_blocking(move || {
+            let prepared = prepare::launch(&setup, &name, repair);
+            let _ = notes.send(Note::Prepared(name, run, Box::new(prepared)));
+        });
+    }
+
+    /// Spawns what was prepared. It happens here, in the loop that also reaps, so that no child can end
+    /// before it is known.
+    pub(super) fn launch(&mut self, name: &ProfileName, run: Run, prepared: Result<Prepared>) {
+        if self.fleet.get(name).is_none_or(|instance| instance.run() != run) {
+            return;
+        }
+        let spawned = prepared.and_then(|prepared| {
+            let _ = self.fleet.set_policy(name, prepared.policy.clone());
+            self.spawn(name, run, prepared)
+        });
+        let event = match spawned {
+            Ok(()) => Event::Spawned { run },
+            Err(error) => {
+                tracing::error!(profile = %name, %error, "launch refused");
+                let permanent = error.kind() != Kind::Failed;
+                if let Some(member) = self.members.get_mut(name) {
+                    member.error = Some(error);
+                }
+                Event::SpawnFailed { run, permanent }
+            }
+        };
+        self.event(name, event);
+    }
+
+    pub(super) fn spawn(&mut self, name: &ProfileName, run: Run, prepared: Prepared) -> Result<()> {
+        let Some(member) = self.members.get_mut(name) else { return Ok(()) };
+        let state_dir = prepared.profile.paths.state_dir.clone();
+        let (port, runtime) = (prepared.profile.port, prepared.runtime);
+        member.profile = Some(prepared.profile.clone());
+        let (pid, reader) = prepared.spawn()?;
+        let record = Record::of(name.as_str(), pid, port, runtime);
+        if let Err(error) = record.write(&state_dir) {
+            // The record only informs; the lock itself is held.
+            tracing::warn!(profile = %name, %error, "the lock's record could not be written");
+        }
+        tracing::info!(profile = %name, pid, port, runtime = runtime.as_str(), "gateway spawned");
+        let log = capture::log_path(&self.setup.paths.log_dir, name.as_str());
+        member.runtime = Some(runtime);
+        member.live = Some(Live::new(run, pid, Capture::start(reader, &log)));
+        Ok(())
+    }
+
+    pub(super) fn signal(&mut self, name: &ProfileName, run: Run, signal: Signal) {
+        let Some(live) = self.members.get(name).and_then(|member| member.live.as_ref()) else { return };
+        if live.run != run {
+            return;
+        }
+        let signal = match signal {
+            Signal::Terminate => KernelSignal::SIGTERM,
+            Signal::Kill => KernelSignal::SIGKILL,
+        };
+        // The leader is our unreaped child, or its group still has members: the number cannot be another's.
+        if let Err(error) = process::signal_group(live.pid, signal) {
+            tracing::error!(profile = %name, pid = live.pid, %error, "the group could not be signalled");
+        }
+    }
+
+    pub(super) fn probe(&mut self, name: &ProfileName, run: Run) {
+        let Some(target) = self.members.get(name).and_then(|member| member.target(&self.setup)) else {
+            return;
+        };
+        let (notes, name_of_task) = (self.notes.clone(), name.clone());
+        let task = tokio::spawn(async move {
+            let phase = |missing: &str| {
+                let phase = format!("waiting for {missing}");
+                let _ = notes.send(Note::Phase(name_of_task.clone(), run, phase));
+            };
+            let seen = ready::until_ready(&target, phase).await;
+            let _ = notes.send(Note::Ready(name_of_task.clone(), run, Box::new(seen)));
+        });
+        if let Some(live) = self.live(name, run) {
+            live.prober = Some(task.abort_handle());
+        }
+    }
+
+    /// One round of probes of everything that is ready, all at once, so that the supervisor wakes as rarely
+    /// with ten profiles as with one.
+    pub(super) fn pulse(&mut self) {
+        self.next_pulse = Instant::now() + PULSE;
+        let ready: Vec<ProfileName> = self
+            .fleet
+            .names()
+            .filter(|name| matches!(self.fleet.state(name), Some(State::Ready | State::Degraded)))
+            .cloned()
+            .collect();
+        for name in ready {
+            let Some(member) = self.members.get(&name) else { continue };
+            let (Some(target), Some(live)) = (member.target(&self.setup), &member.live) else { continue };
+            let run = live.run;
+            let notes = self.notes.clone();
+            tokio::spawn(async move {
+                let seen = ready::once(&target).await;
+                let _ = notes.send(Note::Probed(name, run, Box::new(seen)));
+            });
+        }
+    }
+
+    pub(super) fn reap(&mut self) {
+        for (pid, exit) in reap::collect() {
+            let found = self.members.iter_mut().find_map(|(name, member)| {
+                let live = member.live.as_mut().filter(|live| live.pid == pid && live.ended.is_none())?;
+                live.ended = Some(exit);
+                Some((name.clone(), live.run))
+            });
+            if let Some((name, run)) = found {
+                let alone = !process::group_exists(pid);
+                self.sweep(&name, run, SweepEvent::LeaderExited { exit, alone });
+            }
+        }
+        let sweeping: Vec<ProfileName> = self.members.keys().cloned().collect();
+        for name in sweeping {
+            self.swept(&name);
+        }
+    }
+
+    /// Looks whether the group of a run whose leader has ended is empty by now, and says so to the fleet.
+    pub(super) fn swept(&mut self, name: &ProfileName) -> bool {
+        let live = self.members.get(name).and_then(|member| member.live.as_ref());
+        let Some(live) = live.filter(|live| live.ended.is_some() && !process::group_exists(live.pid)) else {
+            return false;
+        };
+        let run = live.run;
+        self.sweep(name, run, SweepEvent::GroupEmpty);
+        true
+    }
+
+    pub(super) fn sweep(&mut self, name: &ProfileName, run: Run, event: SweepEvent) {
+        let (now, jitter) = (self.now(), jitter());
+        let asked = self.fleet.state(name) == Some(State::Stopping)
+            && self.fleet.get(name).is_some_and(|instance| instance.last_failure().is_none());
+        let actions = self.fleet.sweep(name, run, event, now, jitter);
+        // The story of the run is told before the reports about it are.
+        let over = self.fleet.get(name).is_none_or(|instance| instance.run() != run || !instance.has_child());
+        if let Some(member) = self.members.get_mut(name).filter(|_| over) {
+            member.run_ended(asked);
+        }
+        let actions = self.repaired_or(name, actions);
+        self.perform(actions);
+        self.publish(name);
+    }
+
+    /// Where a run ended for its configuration and its own program may repair that once, a new launch instead
+    /// of giving up.
+    fn repaired_or(&mut self, name: &ProfileName, actions: Vec<Tagged>) -> Vec<Tagged> {
+        let hopeless =
+            self.fleet.get(name).and_then(|instance| instance.gave_up()) == Some(GiveUp::Configuration);
+        let now = self.now();
+        match self.members.get_mut(name) {
+            Some(member) if hopeless && member.may_repair() => member.repaired = true,
+            _ => return actions,
+        }
+        tracing::info!(profile = %name, "repairing its configuration once");
+        self.fleet.start(name, now).unwrap_or(actions)
+    }
+}

@@ -1,0 +1,72 @@
+//! What reaches the driver: orders from the control socket, and word from its own tasks.
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::journal::Journal;
+use super::member::View;
+use super::prepare::Prepared;
+use super::ready::Seen;
+use crate::base::record::{ProfileStatus, SupervisorStatus};
+use crate::base::{ProfileName, Result};
+use crate::supervise::Run;
+
+/// An order from the control socket, with the way back.
+pub enum Order {
+    /// Start, stop or restart one profile; the answer follows it.
+    Profile(Verb, ProfileName, oneshot::Sender<Result<watch::Receiver<View>>>),
+    /// The status of every profile, with fresh figures.
+    List(oneshot::Sender<Vec<ProfileStatus>>),
+    /// The supervisor itself.
+    Status(oneshot::Sender<SupervisorStatus>),
+    /// Stop every gateway, keep the intents, end.
+    Shutdown,
+}
+
+/// What to do with one profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Up.
+    Start,
+    /// Down.
+    Stop,
+    /// Down and up as one.
+    Restart,
+}
+
+/// The way to the driver, for the tasks that serve orders.
+#[derive(Clone)]
+pub struct Orders {
+    notes: mpsc::UnboundedSender<Note>,
+    journal: Journal,
+}
+
+impl Orders {
+    /// The way to the driver that reads `notes` and writes `journal`.
+    pub fn new(notes: mpsc::UnboundedSender<Note>, journal: Journal) -> Self {
+        Orders { notes, journal }
+    }
+
+    /// Hands an order over; a driver that has ended drops it, which its way back shows.
+    pub fn send(&self, order: Order) {
+        let _ = self.notes.send(Note::Order(order));
+    }
+
+    /// Waits until the intents of all orders so far are on disk.
+    pub async fn saved(&self) {
+        self.journal.flush().await;
+    }
+}
+
+/// What reaches the driver from its own tasks and from the control socket.
+pub enum Note {
+    /// An order came.
+    Order(Order),
+    /// A launch was looked at, or refused.
+    Prepared(ProfileName, Run, Box<Result<Prepared>>),
+    /// A starting gateway waits for something else than before.
+    Phase(ProfileName, Run, String),
+    /// A starting gateway is ready.
+    Ready(ProfileName, Run, Box<Seen>),
+    /// A later probe came back.
+    Probed(ProfileName, Run, Box<Seen>),
+}

@@ -1,0 +1,240 @@
+//! One profile as the supervisor sees it: what it was resolved to, its current run, and the view of both that
+//! is published.
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use super::capture::Capture;
+use super::ready::{Seen, Target};
+use super::{Setup, prepare};
+use crate::base::record::{LastExit, Owner, Probe, ProfileStatus, Runtime, State};
+use crate::base::{Error, Kind, ProfileName};
+use crate::host::clock::epoch_ms;
+use crate::host::process::{self, Usage};
+use crate::host::signal;
+use crate::profile::Profile;
+use crate::profile::status::described;
+use crate::supervise::{Exit, Fleet, GiveUp, Report, Run};
+
+/// What is published about a profile after every change.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Its status, without the figures that only a sample gives.
+    pub status: ProfileStatus,
+    /// While it is failed or waits for its next attempt: why.
+    pub error: Option<Error>,
+}
+
+/// One run of the gateway.
+pub struct Live {
+    /// Its number.
+    pub run: Run,
+    /// Its process, leader of its group.
+    pub pid: u32,
+    /// When it began, in milliseconds since the epoch.
+    pub started_at_ms: u64,
+    /// Its output.
+    pub capture: Capture,
+    /// The task that waits for it to be ready.
+    pub prober: Option<AbortHandle>,
+    /// What the last probe saw.
+    pub seen: Option<Seen>,
+    /// While starting: what it waits for.
+    pub phase: Option<String>,
+    /// How its leader ended, while its group is swept.
+    pub ended: Option<Exit>,
+    /// Processor time at the last sample: when, in milliseconds since the epoch, and how much.
+    sampled: Option<(u64, Usage)>,
+}
+
+impl Live {
+    /// A run that has just begun.
+    pub fn new(run: Run, pid: u32, capture: Capture) -> Self {
+        Live {
+            run,
+            pid,
+            started_at_ms: epoch_ms(),
+            capture,
+            prober: None,
+            seen: None,
+            phase: None,
+            ended: None,
+            sampled: None,
+        }
+    }
+}
+
+/// One profile under supervision.
+pub struct Member {
+    name: ProfileName,
+    /// As it was last resolved; unknown until its first launch was prepared.
+    pub profile: Option<Profile>,
+    /// What its last run was made of.
+    pub runtime: Option<Runtime>,
+    /// Whether the real program's own repair was tried since the user last asked for a start.
+    pub repaired: bool,
+    /// The current run.
+    pub live: Option<Live>,
+    /// How the last run ended.
+    pub last_exit: Option<LastExit>,
+    /// Why the last launch was refused, or why it was given up.
+    pub error: Option<Error>,
+    view: watch::Sender<View>,
+}
+
+impl Member {
+    /// A profile of which only the name is known.
+    pub fn new(name: ProfileName) -> Self {
+        let status = ProfileStatus::unknown(&name);
+        Member {
+            name,
+            profile: None,
+            runtime: None,
+            repaired: false,
+            live: None,
+            last_exit: None,
+            error: None,
+            view: watch::Sender::new(View { status, error: None }),
+        }
+    }
+
+    /// Follows what is published.
+    pub fn watch(&self) -> watch::Receiver<View> {
+        self.view.subscribe()
+    }
+
+    /// Publishes what is known now.
+    pub fn publish(&mut self, fleet: &Fleet) {
+        let status = self.status(fleet);
+        let error =
+            matches!(status.state, State::Failed | State::Backoff).then(|| self.error.clone()).flatten();
+        self.view.send_replace(View { status, error });
+    }
+
+    /// The status with fresh figures of memory and processor.
+    pub fn sample(&mut self, fleet: &Fleet) -> ProfileStatus {
+        let mut status = self.status(fleet);
+        let Some(live) = self.live.as_mut().filter(|live| live.ended.is_none()) else { return status };
+        let (now, usage) = (epoch_ms(), process::usage_of_tree(live.pid));
+        let (since, before) = live.sampled.unwrap_or((live.started_at_ms, Usage::default()));
+        let cpu_ms = usage.cpu_ms.saturating_sub(before.cpu_ms) as f64;
+        status.memory_bytes = Some(usage.memory_bytes);
+        status.cpu_percent = Some((cpu_ms * 1000.0 / now.saturating_sub(since).max(1) as f64).round() / 10.0);
+        live.sampled = Some((now, usage));
+        status
+    }
+
+    fn status(&self, fleet: &Fleet) -> ProfileStatus {
+        let files = self.profile.as_ref().map_or_else(|| ProfileStatus::unknown(&self.name), described);
+        let mut status = ProfileStatus { owner: Owner::supervisor(), managed: true, ..files };
+        status.runtime = self.runtime.unwrap_or(status.runtime);
+        if let Some(instance) = fleet.get(&self.name) {
+            status.intent = instance.want();
+            status.restarts = instance.restarts();
+        }
+        status.state = fleet.state(&self.name).unwrap_or_default();
+        status.phase = fleet.phase(&self.name).map(str::to_owned);
+        status.last_exit.clone_from(&self.last_exit);
+        if let Some(live) = &self.live {
+            status.pid = Some(live.pid);
+            status.started_at_ms = Some(live.started_at_ms);
+            status.uptime_ms = Some(epoch_ms().saturating_sub(live.started_at_ms));
+            if status.state == State::Starting && live.phase.is_some() {
+                status.phase.clone_from(&live.phase);
+            }
+            status.probe = Some(live.seen.as_ref().map_or(Probe::default(), |seen| seen.probe));
+            if let Some(seen) = &live.seen {
+                status.version.clone_from(&seen.version);
+                status.warnings.extend(seen.warning.clone());
+            }
+        }
+        status
+    }
+
+    /// Whether the real program shall repair its own configuration before one more attempt: its manifest asks
+    /// for it, and it was not tried yet.
+    pub fn may_repair(&self) -> bool {
+        self.runtime == Some(Runtime::Openclaw)
+            && !self.repaired
+            && self.profile.as_ref().is_some_and(|profile| profile.doctor_on_78)
+    }
+
+    /// Whom to probe: the current run, with what opens it.
+    pub fn target(&self, setup: &Setup) -> Option<Target> {
+        let (profile, live) = (self.profile.as_ref()?, self.live.as_ref()?);
+        let credential = prepare::credential(setup, profile);
+        Some(Target { port: profile.port, leader: live.pid, ready: profile.ready, credential })
+    }
+
+    /// Notes the end of the current run, whose group is empty, and lets go of it.
+    pub fn run_ended(&mut self, asked: bool) {
+        let Some(live) = self.live.take() else { return };
+        if let Some(prober) = &live.prober {
+            prober.abort();
+        }
+        let exit = live.ended.unwrap_or_default();
+        let last_lines = live.capture.finish();
+        let how = describe_exit(exit);
+        let reason = if asked { format!("stopped as asked ({how})") } else { how };
+        tracing::info!(profile = %self.name, pid = live.pid, reason, "gateway ended");
+        self.last_exit =
+            Some(LastExit { code: exit.code, signal: exit.signal, reason, last_lines, at_ms: epoch_ms() });
+    }
+
+    /// Takes what the machine reports: the story behind `failed` and `backoff`.
+    pub fn take_report(&mut self, report: &Report) {
+        match report {
+            Report::Impossible { condition, event } => {
+                tracing::error!(profile = %self.name, ?condition, ?event, "an event that cannot be; ignored");
+            }
+            Report::Unkillable { run } => {
+                tracing::error!(profile = %self.name, ?run, "killed processes are still there");
+            }
+            Report::Failed { reason, .. } => {
+                let reason = match reason {
+                    crate::supervise::Reason::SpawnFailed => return,
+                    crate::supervise::Reason::Exited(exit) => describe_exit(*exit),
+                    other => other.to_string(),
+                };
+                self.error = Some(self.failure(Kind::Failed, "gateway_failed", &reason));
+            }
+            Report::GaveUp { why, last } => {
+                let launch_refused = *last == crate::supervise::Reason::SpawnFailed && self.error.is_some();
+                match why {
+                    GiveUp::Configuration => {
+                        self.error =
+                            Some(self.failure(Kind::Config, "gateway_config_invalid", &why.to_string()));
+                    }
+                    _ if launch_refused => {}
+                    GiveUp::Refused => {
+                        self.error = Some(self.failure(Kind::Config, "start_refused", &why.to_string()))
+                    }
+                    GiveUp::BudgetSpent { .. } => {
+                        let reason = format!("{why}; {last}");
+                        self.error = Some(self.failure(Kind::Failed, "restart_budget_spent", &reason));
+                    }
+                }
+                tracing::error!(profile = %self.name, %why, %last, "given up");
+            }
+        }
+    }
+
+    /// The error of a gateway that did not come up or did not last, quoting its last line.
+    fn failure(&self, kind: Kind, code: &'static str, reason: &str) -> Error {
+        let lines = self.last_exit.as_ref().map(|exit| &exit.last_lines);
+        let error = Error::new(kind, code, format!("the gateway of `{}` failed: {reason}", self.name))
+            .profile(&self.name)
+            .remedy(format!("openclaw profile logs {}", self.name));
+        match lines.and_then(|lines| lines.last()) {
+            Some(line) => error.caused_by(format!("its last line was: {line}")),
+            None => error,
+        }
+    }
+}
+
+fn describe_exit(exit: Exit) -> String {
+    match exit.signal {
+        Some(number) => format!("it was ended by {}", signal::name(number)),
+        None => exit.to_string(),
+    }
+}

@@ -1,0 +1,88 @@
+//! The supervisor process: one per user. It owns the lives of the gateways, takes orders on its control
+//! socket and never serves a gateway's clients itself.
+//!
+//! `driver` is the loop with the clock; what it does is decided in `supervise`. `prepare` looks before a
+//! gateway is spawned, `ready` probes it, `capture` keeps its output, `journal` its intent, `control` takes
+//! the orders.
+
+mod capture;
+mod control;
+mod driver;
+mod journal;
+mod mailbox;
+mod member;
+mod order;
+mod prepare;
+mod ready;
+mod real;
+mod setup;
+
+use std::future::Future;
+
+use tokio::sync::watch;
+
+use crate::base::record::SupervisorStatus;
+use crate::base::{Error, Kind, Result};
+use crate::host::lock::{self, Claim, Outcome};
+use crate::host::{clock, files, process};
+use crate::link::{address, unix};
+
+pub use prepare::{Cleared, DISK, clear, sharings};
+pub use real::{Chosen, choose, find as find_real};
+pub use setup::Setup;
+
+/// Claims the right to be this user's supervisor.
+///
+/// # Errors
+/// [`Kind::Failed`] `supervisor_running` when there is one; what the file system says otherwise.
+pub fn claim(setup: &Setup) -> Result<Claim> {
+    files::private_dir(&setup.paths.state_dir)?;
+    match lock::claim(&setup.paths.state_dir)? {
+        Outcome::Held(claim) => Ok(claim),
+        Outcome::Taken => Err(Error::new(
+            Kind::Failed,
+            "supervisor_running",
+            format!("a supervisor of this user runs already (state {})", setup.paths.state_dir.display()),
+        )
+        .remedy("openclaw supervisor status")),
+    }
+}
+
+/// Runs the supervisor until `stop` completes or it is told to stop; `listening` is called once with its
+/// status when orders can come. `_claim` is held for its whole life.
+///
+/// # Errors
+/// When its directories, its socket or its signals cannot be had.
+pub async fn run(
+    setup: Setup,
+    _claim: Claim,
+    listening: impl FnOnce(&SupervisorStatus),
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
+    process::become_subreaper();
+    for directory in [&setup.paths.log_dir, &setup.paths.records_dir, &setup.run_dir()] {
+        files::private_dir(directory)?;
+    }
+    let listener = unix::listen(&setup.socket)?;
+    let status = SupervisorStatus {
+        pid: process::own_pid(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        socket: setup.socket.display().to_string(),
+        started_at_ms: clock::epoch_ms(),
+        profiles: 0,
+        memory_bytes: process::own_memory(),
+    };
+    address::publish(&setup.paths.state_dir, &setup.socket)?;
+    let (ending, ended) = watch::channel(false);
+    let (driver, orders) = driver::Driver::new(setup.clone(), status.clone())?;
+    let control = tokio::spawn(control::serve(listener, orders.clone(), ended.clone()));
+    tracing::info!(pid = status.pid, socket = %status.socket, "supervisor listening");
+    listening(&status);
+    driver.run(stop).await;
+    // Answers that are on their way are finished; nobody new is let in.
+    let _ = ending.send(true);
+    let _ = tokio::time::timeout(control::FAREWELL, control).await;
+    files::remove(&setup.socket);
+    tracing::info!("supervisor ended");
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! Looking before a launch (invariants I2, I3): the profile is resolved anew from its files, its isolation is
+//! proved over all profiles, its state directory claimed, its port looked at under the claim. Only then is
+//! there something to spawn.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio::net::unix::pipe;
+
+use super::Setup;
+use super::real;
+use crate::access::{Credential, credential as choose, lookup};
+use crate::base::record::Runtime;
+use crate::base::{Error, Kind, ProfileName, Result};
+use crate::conflict::{self, Claim as Wanted, Facts, Listener};
+use crate::host::lock::{self, Claim, Outcome, Record};
+use crate::host::output::{self, Output};
+use crate::host::{files, inherit, process, socket};
+use crate::profile::isolation::{Real, Sharing, prove};
+use crate::profile::resolved::Restart as Wish;
+use crate::profile::{Disk, Environment, Profile, Registry, SecretSource, child_env, launch as words};
+use crate::supervise::{Policy, Restart};
+
+/// How this program looks at the disk.
+pub const DISK: Disk =
+    Disk { read: files::read, list: files::entries, is_dir: files::is_dir, real: files::real_path };
+
+/// A profile that may run, with its claim held.
+pub struct Cleared {
+    /// The profile.
+    pub profile: Profile,
+    /// Its state directory's lock.
+    pub claim: Claim,
+}
+
+/// Everything that a spawn needs.
+pub struct Prepared {
+    /// The profile, as its files say now.
+    pub profile: Profile,
+    /// What it is made of.
+    pub runtime: Runtime,
+    /// How it is looked after.
+    pub policy: Policy,
+    argv: Vec<OsString>,
+    environment: BTreeMap<String, String>,
+    claim: Claim,
+    pipe: PathBuf,
+}
+
+/// Looks at everything that could forbid a run of `name`, and claims its state directory.
+///
+/// # Errors
+/// Mostly [`Kind::Config`]: the start is refused for good and the error names the holder and what to do.
+pub fn clear(registry: &Registry<'_>, profile: Profile) -> Result<Cleared> {
+    let name = profile.name.clone();
+    let shared = sharings(registry)?;
+    if let Some(sharing) = shared.iter().find(|sharing| sharing.a == name || sharing.b == name) {
+        return Err(Error::new(Kind::Config, sharing.code, sharing.message.clone())
+            .profile(&name)
+            .remedy(sharing.remedy.clone()));
+    }
+    let state_dir = &profile.paths.state_dir;
+    files::private_dir(state_dir)?;
+    let claim = match lock::claim(state_dir)? {
+        Outcome::Held(claim) => claim,
+        Outcome::Taken => return Err(refusal(&profile, &facts(&profile, true)?)),
+    };
+    // The verdict that counts: under the claim, with the port as it is now.
+    let found = facts(&profile, false)?;
+    if !conflict::judge(&wanted(&profile), &found).is_empty() {
+        return Err(refusal(&profile, &found));
+    }
+    if let Err(error) = socket::try_bind(profile.port)
+        && error.kind() != io::ErrorKind::AddrInUse
+    {
+        return Err(Error::new(
+            Kind::Config,
+            "port_unusable",
+            format!("port {} cannot be bound", profile.port),
+        )
+        .profile(&name)
+        .caused_by(error)
+        .remedy(format!("choose another port in {}", profile.paths.manifest.display())));
+    }
+    Ok(Cleared { profile, claim })
+}
+
+/// What all profiles share that only one may have.
+///
+/// # Errors
+/// When the profiles cannot be listed. One whose files are broken is left out: it cannot start either.
+pub fn sharings(registry: &Registry<'_>) -> Result<Vec<Sharing>> {
+    let known = registry.all()?;
+    let resolved: Vec<Real> =
+        known.into_iter().filter_map(|(_, profile)| Some(real_of(&profile.ok()?))).collect();
+    Ok(prove(&resolved))
+}
+
+fn real_of(profile: &Profile) -> Real {
+    let paths = &profile.paths;
+    Real {
+        name: profile.name.clone(),
+        state_dir: files::real_path(&paths.state_dir),
+        config_path: files::real_path(&paths.config_path),
+        workspace: files::real_path(&paths.workspace),
+        state_id: files::identity(&paths.state_dir),
+        config_id: files::identity(&paths.config_path),
+        workspace_id: files::identity(&paths.workspace),
+        block: profile.block,
+    }
+}
+
+fn wanted(profile: &Profile) -> Wanted {
+    Wanted {
+        profile: profile.name.clone(),
+        port: profile.port,
+        block: profile.block,
+        state_dir: profile.paths.state_dir.clone(),
+    }
+}
+
+/// What the host shows about the things that `profile` wants.
+fn facts(profile: &Profile, locked: bool) -> Result<Facts> {
+    let unknown = |error: io::Error| {
+        Error::new(Kind::Failed, "listeners_unknown", "the kernel does not tell who listens").caused_by(error)
+    };
+    let record = Record::read(&profile.paths.state_dir);
+    let likely = record.as_ref().map(|record| record.pid);
+    let listeners = socket::listeners_on(profile.port).map_err(unknown)?;
+    let listeners = listeners.iter().map(|listener| {
+        let holder = socket::holder_of(listener, likely);
+        Listener { port: listener.port, address: listener.address, uid: listener.uid, holder }
+    });
+    let state_lock = locked
+        .then(|| process::holder(record.filter(|r| r.is_proved(&profile.paths.state_dir)).map(|r| r.pid)));
+    Ok(Facts { listeners: listeners.collect(), state_lock, own_pids: Vec::new() })
+}
+
+fn refusal(profile: &Profile, facts: &Facts) -> Error {
+    conflict::first_refusal(&conflict::judge(&wanted(profile), facts)).unwrap_or_else(|| {
+        // The holder vanished between two looks: a later attempt may succeed.
+        Error::new(Kind::Failed, "state_dir_shared", "the state directory was held a moment ago")
+            .profile(&profile.name)
+            .remedy("try again")
+    })
+}
+
+/// Prepares a run of `name` from its files; with `repair`, the real program's own repair runs before.
+///
+/// # Errors
+/// As [`clear`]; [`Kind::Unavailable`] when the real program is asked for and not installed.
+pub fn launch(setup: &Setup, name: &ProfileName, repair: bool) -> Result<Prepared> {
+    let registry = Registry::new(DISK, &setup.environment)?;
+    let profile = registry.load(name)?;
+    if profile.remote.is_some() {
+        return Err(Error::new(Kind::Config, "profile_remote", format!("`{name}` runs on another machine"))
+            .profile(name)
+            .remedy(
+                "links to remote gateways are not in this version; remove the manifest or make it local",
+            ));
+    }
+    let Cleared { profile, claim } = clear(&registry, profile)?;
+    let found = real::choose(&profile, &setup.environment)?;
+    let (runtime, program) = (found.runtime(), process::own_program());
+    if let Some(real) = found.installed().filter(|_| repair) {
+        let environment = child_env::child_env(&profile, runtime, &setup.environment);
+        real::repair(&profile, real, &environment)?;
+    }
+    let argv = words::command_line(&profile, runtime, &program, found.installed())?;
+    let mut environment = child_env::child_env(&profile, runtime, &setup.environment);
+    environment.extend([inherit::variable(&claim)]);
+    Ok(Prepared {
+        policy: policy_of(&profile, runtime),
+        argv,
+        environment,
+        claim,
+        pipe: setup.run_dir().join(format!("{name}.out")),
+        runtime,
+        profile,
+    })
+}
+
+impl Prepared {
+    /// Spawns the gateway. From here on the claim lives in it alone.
+    ///
+    /// # Errors
+    /// When the pipe or the process cannot be made.
+    pub fn spawn(self) -> Result<(u32, pipe::Receiver)> {
+        let name = &self.profile.name;
+        let failed = |what: &str, error: io::Error| {
+            Error::new(Kind::Failed, "spawn_failed", format!("{what} of `{name}` cannot be made"))
+                .profile(name)
+                .caused_by(error)
+        };
+        let Output { writer, reader } = output::open(&self.pipe).map_err(|e| failed("the output pipe", e))?;
+        let state_dir = &self.profile.paths.state_dir;
+        let spawn = process::Spawn {
+            argv: &self.argv,
+            environment: &self.environment,
+            directory: state_dir,
+            output: writer,
+            claim: std::os::fd::AsFd::as_fd(&self.claim),
+        };
+        let pid = process::spawn(spawn).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => missing(&self.argv, name, &error),
+            _ => failed("the process", error),
+        })?;
+        Ok((pid, reader))
+    }
+}
+
+fn missing(argv: &[OsString], name: &ProfileName, error: &io::Error) -> Error {
+    let program = argv.first().map(|word| Path::new(word).display().to_string()).unwrap_or_default();
+    Error::new(
+        Kind::Unavailable,
+        "program_missing",
+        format!("the program of `{name}` cannot be run: {program}"),
+    )
+    .profile(name)
+    .caused_by(error)
+    .remedy("correct [runtime] in its manifest")
+}
+
+/// Whether `name` comes back with the supervisor. One whose files are broken does, so that its error shows.
+pub fn autostarts(setup: &Setup, name: &ProfileName) -> bool {
+    let profile = Registry::new(DISK, &setup.environment).and_then(|registry| registry.load(name));
+    profile.map_or(true, |profile| profile.supervise.autostart)
+}
+
+/// What opens the profile's gateway; nothing when its configuration cannot be read, which the gateway itself
+/// will say better.
+pub fn credential(setup: &Setup, profile: &Profile) -> Credential {
+    credential_of(&setup.environment, profile).unwrap_or(Credential::None)
+}
+
+fn credential_of(environment: &Environment, profile: &Profile) -> Result<Credential> {
+    let registry = Registry::new(DISK, environment)?;
+    let config = registry.config(&profile.paths.config_path)?;
+    let lookup = |source: &SecretSource| lookup::look_up(source, &config, environment, DISK.read);
+    choose::for_local(&config, environment, false, &lookup).map(|(credential, _)| credential)
+}
+
+fn policy_of(profile: &Profile, runtime: Runtime) -> Policy {
+    let wish = &profile.supervise;
+    Policy {
+        restart: match wish.restart {
+            // Its restarts keep the pid, so when the real program ends by itself with 0, somebody asked it to
+            // (OPENCLAW.md 9.2).
+            Wish::Always if runtime == Runtime::Openclaw => Restart::OnFailure,
+            Wish::Always => Restart::Always,
+            Wish::OnFailure => Restart::OnFailure,
+            Wish::Never => Restart::Never,
+        },
+        start_timeout: wish.start_timeout,
+        stop_timeout: wish.stop_timeout,
+        delay_min: wish.restart_delay_min,
+        delay_max: wish.restart_delay_max,
+        restarts_per_hour: wish.restarts_per_hour,
+        ..Policy::default()
+    }
+}
