@@ -4,13 +4,16 @@
 //!
 //! | floor | folders |
 //! | --- | --- |
-//! | services | [`daemon`], [`gateway`] |
+//! | the face | [`cli`] |
+//! | services | [`daemon`], [`gateway`], [`client`] |
 //! | hands | [`host`], [`link`] |
 //! | decisions | [`profile`], [`conflict`], [`supervise`], [`wire`], [`access`] |
 //! | words | [`base`] |
 
 pub mod access;
 pub mod base;
+pub mod cli;
+pub mod client;
 pub mod conflict;
 pub mod daemon;
 pub mod gateway;

@@ -1,3 +1,7 @@
-//! The doorway.
+//! The doorway: argv and environment in, an exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(openclaw_supervisor::cli::run(std::env::args_os().collect(), std::env::vars_os()))
+}

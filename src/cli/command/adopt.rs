@@ -1,0 +1,72 @@
+//! `profile adopt`: takes a state directory that the real program made under supervision. Only a manifest of
+//! ours is written; nothing in the directory is touched.
+
+use serde_json::json;
+
+use super::create::{allocate_block, pin_real, runtime_of, turn};
+use super::start;
+use crate::base::record::Isolation;
+use crate::base::{Error, Kind, ProfileName, Result};
+use crate::cli::args::{Adopt, RuntimeArg};
+use crate::cli::{Context, survey};
+use crate::daemon;
+use crate::host::files;
+use crate::profile::create::{Fill, manifest_text, template};
+use crate::profile::resolved::RuntimeChoice;
+use crate::profile::status::described;
+use crate::profile::{Profile, Registry};
+
+/// Adopts a profile and says what it has.
+pub async fn run(context: &Context, adopt: &Adopt) -> Result<()> {
+    let registry = survey::registry(context)?;
+    let _turn = turn(&registry).await?;
+    let name = &adopt.name;
+    let known = registry.names()?;
+    if !known.contains(name) {
+        return Err(start::unknown(name, &known));
+    }
+    if registry.manifest(name)?.is_some() {
+        return Err(Error::new(
+            Kind::Usage,
+            "profile_exists",
+            format!("`{name}` is under supervision already"),
+        )
+        .profile(name)
+        .remedy(format!("openclaw profile show {name}")));
+    }
+    let profile = take(context, &registry, name, adopt.runtime, adopt.port)?;
+    let sentence = format!("start it: openclaw profile start {name}");
+    context.render.done(json!(described(&profile)), &sentence);
+    Ok(())
+}
+
+/// Writes the manifest of a profile whose state directory exists; the caller has the turn.
+pub fn take(
+    context: &Context,
+    registry: &Registry<'_>,
+    name: &ProfileName,
+    runtime: Option<RuntimeArg>,
+    port: Option<u16>,
+) -> Result<Profile> {
+    let found = registry.load(name)?;
+    let port = match port {
+        Some(port) => allocate_block(registry, name, Some(port))?.block.base(),
+        // It keeps the port that its clients know; a block that crosses another is refused at the start.
+        None => found.port,
+    };
+    let isolation = if name.is_default() { Isolation::Primary } else { Isolation::Isolated };
+    let mut runtime = runtime_of(runtime, &[])?;
+    if runtime.is_none() && daemon::find_real(None, None, &context.environment).is_ok() {
+        runtime = Some(RuntimeChoice::Openclaw);
+    }
+    let mut fill = Fill { port: Some(port), isolation: Some(isolation), runtime, ..Fill::default() };
+    pin_real(context, &mut fill)?;
+    let base = template(if name.is_default() { "default" } else { "work" })?;
+    let manifest = registry.derived_paths(name)?.manifest;
+    files::create_new(&manifest, &manifest_text(base, &fill)?)?;
+    context.render.notice(&format!(
+        "adopted {name} from {} (port {port}); nothing in it was changed",
+        found.paths.state_dir.display()
+    ));
+    registry.load(name)
+}

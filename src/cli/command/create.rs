@@ -1,0 +1,199 @@
+//! `profile create`: a new profile with a port block, a token and a manifest of its own. Creating is done by
+//! one process at a time, so that two names never get crossing blocks.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use super::adopt;
+use crate::base::record::Isolation;
+use crate::base::{Error, Kind, PortBlock, ProfileName, Result, Secret};
+use crate::cli::args::{Create, RuntimeArg};
+use crate::cli::{Context, survey};
+use crate::daemon;
+use crate::host::lock::{self, Claim, Outcome};
+use crate::host::{files, socket};
+use crate::profile::create::{Fill, config_text, manifest_text, template};
+use crate::profile::ports::{Allocation, allocate};
+use crate::profile::resolved::RuntimeChoice;
+use crate::profile::status::described;
+use crate::profile::{Profile, Registry};
+
+/// How long another process may take to create its profiles.
+const TURN_TIMEOUT: Duration = Duration::from_secs(20);
+/// Distance of two looks whether it is our turn.
+const TURN_RETRY: Duration = Duration::from_millis(2);
+
+/// Creates a profile and says what it got.
+pub async fn run(context: &Context, create: &Create) -> Result<()> {
+    let registry = survey::registry(context)?;
+    let _turn = turn(&registry).await?;
+    let name = &create.name;
+    if registry.names()?.contains(name) {
+        let managed = registry.manifest(name)?.is_some();
+        let remedy = if managed {
+            format!("openclaw profile show {name}")
+        } else {
+            format!("take it under supervision: openclaw profile adopt {name}")
+        };
+        return Err(Error::new(
+            Kind::Usage,
+            "profile_exists",
+            format!("the profile `{name}` exists already"),
+        )
+        .profile(name)
+        .remedy(remedy));
+    }
+    let profile = make(context, &registry, create)?;
+    let status = described(&profile);
+    let sentence = format!(
+        "created {name}: port {}, state {}\nstart it: openclaw profile start {name}",
+        profile.port,
+        profile.paths.state_dir.display()
+    );
+    context.render.done(json!(status), &sentence);
+    Ok(())
+}
+
+/// Makes sure that a profile may be started: creates one that does not exist, and takes a state directory
+/// that nobody manages under supervision.
+pub async fn ensure(context: &Context, name: &ProfileName) -> Result<()> {
+    let registry = survey::registry(context)?;
+    if registry.manifest(name)?.is_some() {
+        return Ok(());
+    }
+    let _turn = turn(&registry).await?;
+    if registry.manifest(name)?.is_some() {
+        return Ok(());
+    }
+    if registry.names()?.contains(name) {
+        adopt::take(context, &registry, name, None, None)?;
+        return Ok(());
+    }
+    let create = Create { name: name.clone(), from: None, runtime: None, port: None, command: Vec::new() };
+    let profile = make(context, &registry, &create)?;
+    context.render.notice(&format!(
+        "created profile {name}: port {}, state {}",
+        profile.port,
+        profile.paths.state_dir.display()
+    ));
+    Ok(())
+}
+
+/// Waits until no other process creates profiles; the turn lasts as long as the claim is kept.
+pub async fn turn(registry: &Registry<'_>) -> Result<Claim> {
+    let directory = &registry.paths().config_dir;
+    files::private_dir(directory)?;
+    let wait = async {
+        loop {
+            if let Outcome::Held(claim) = lock::claim(directory)? {
+                return Ok(claim);
+            }
+            sleep(TURN_RETRY).await;
+        }
+    };
+    timeout(TURN_TIMEOUT, wait).await.unwrap_or_else(|_| {
+        let what = format!("another process keeps {} busy", directory.display());
+        Err(Error::new(Kind::Deadline, "registry_busy", what)
+            .remedy(format!("see which one: fuser -v {}", directory.display())))
+    })
+}
+
+fn make(context: &Context, registry: &Registry<'_>, create: &Create) -> Result<Profile> {
+    let name = &create.name;
+    name.check_creatable(&registry.names()?)?;
+    let Allocation { block, note } = allocate_block(registry, name, create.port)?;
+    if let Some(note) = note {
+        context.render.notice(&note);
+    }
+    let runtime = runtime_of(create.runtime, &create.command)?;
+    let mut fill = Fill { port: Some(block.base()), runtime, ..Fill::default() };
+    if create.from.is_some() && !name.is_default() {
+        // A named profile is a further one, whatever the template was written for.
+        fill.isolation = Some(Isolation::Isolated);
+    }
+    if runtime == Some(RuntimeChoice::Command) {
+        fill.command = Some(create.command.clone());
+    }
+    pin_real(context, &mut fill)?;
+    let text = manifest_text(template_of(create)?, &fill)?;
+    let paths = registry.derived_paths(name)?;
+    // The manifest comes last: until then the profile does not exist and creating it again goes on from here.
+    files::private_dir(&paths.state_dir)?;
+    files::private_dir(&paths.workspace)?;
+    write_config(&paths.config_path, block)?;
+    files::create_new(&paths.manifest, &text)?;
+    registry.load(name)
+}
+
+fn template_of(create: &Create) -> Result<&'static str> {
+    match &create.from {
+        Some(from) => template(from),
+        None if create.name.is_default() => template("default"),
+        None if create.name.as_str() == "rescue" => template("rescue"),
+        None => template("work"),
+    }
+}
+
+fn write_config(path: &Path, block: PortBlock) -> Result<()> {
+    let token = Secret::generate().map_err(|error| {
+        Error::new(Kind::Failed, "randomness_unavailable", "no token can be made").caused_by(error)
+    })?;
+    match files::create_new(path, &config_text(block.base(), &token)) {
+        // What is there from an unfinished creation, or from the user, is kept.
+        Err(error) if error.code() == "file_exists" => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// A free block for `name` beside those of all known profiles.
+pub fn allocate_block(
+    registry: &Registry<'_>,
+    name: &ProfileName,
+    wanted: Option<u16>,
+) -> Result<Allocation> {
+    let taken: Vec<(ProfileName, PortBlock)> = registry
+        .all()?
+        .into_iter()
+        .filter(|(other, _)| other != name)
+        .filter_map(|(other, profile)| Some((other, profile.ok()?.block)))
+        .collect();
+    // A kernel that does not tell is asked again by the bind itself.
+    let busy = socket::busy_ports().unwrap_or_default();
+    allocate(name, wanted, &taken, &|port| busy.contains(&port))
+}
+
+/// The runtime that was asked for.
+///
+/// # Errors
+/// [`Kind::Usage`] when a command is given without `--runtime command`, or the other way round.
+pub fn runtime_of(asked: Option<RuntimeArg>, command: &[String]) -> Result<Option<RuntimeChoice>> {
+    let refuse = |message: &str| {
+        Err(Error::new(Kind::Usage, "runtime_command", message)
+            .remedy("openclaw profile create NAME --runtime command -- PROGRAM --port {port}"))
+    };
+    match (asked, command) {
+        (Some(RuntimeArg::Command), []) => refuse("the runtime `command` needs a program behind `--`"),
+        (Some(RuntimeArg::Command), _) => Ok(Some(RuntimeChoice::Command)),
+        (_, [_, ..]) => refuse("a program behind `--` needs --runtime command"),
+        (Some(RuntimeArg::Auto), []) => Ok(Some(RuntimeChoice::Auto)),
+        (Some(RuntimeArg::Embedded), []) => Ok(Some(RuntimeChoice::Embedded)),
+        (Some(RuntimeArg::Openclaw), []) => Ok(Some(RuntimeChoice::Openclaw)),
+        (None, []) => Ok(None),
+    }
+}
+
+/// Writes into a manifest for the real program where it is now, so that its start depends on no shell.
+///
+/// # Errors
+/// When it is asked for and not installed, or its Node.js is too old.
+pub fn pin_real(context: &Context, fill: &mut Fill) -> Result<()> {
+    if fill.runtime == Some(RuntimeChoice::Openclaw) {
+        let found = daemon::find_real(None, None, &context.environment)?;
+        fill.program = Some(found.program);
+        fill.node = Some(found.node);
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! `gateway run`: the selected profile's gateway in the foreground, under the same looks and claims as a
+//! supervised one. The embedded gateway runs in this process; another runtime replaces it.
+
+use std::io;
+
+use super::gateway_call::flags;
+use super::supervisor_run::stop_signal;
+use crate::access::{Credential, credential, lookup};
+use crate::base::{Error, Kind, Result};
+use crate::cli::{Context, block_on, survey};
+use crate::daemon::{self, Chosen, DISK};
+use crate::gateway::{self, Auth, Limits, LogFile, LogLayer, Options};
+use crate::host::inherit::{self, CLAIM_VARIABLE};
+use crate::host::lock::{Claim, Record};
+use crate::host::rotate::RotatingFile;
+use crate::host::{files, process, trace};
+use crate::profile::config::AuthMode;
+use crate::profile::resolve::{Flags, select};
+use crate::profile::{Profile, Registry, SecretSource, child_env, launch};
+
+/// Size at which the gateway's own log is rotated, in bytes.
+const LOG_BYTES: u64 = 5 * 1024 * 1024;
+/// Rotated logs that are kept beside the current one.
+const LOGS_KEPT: u32 = 2;
+
+/// Runs until SIGTERM or SIGINT.
+pub fn run(context: &Context, port: Option<u16>) -> Result<()> {
+    let registry = survey::registry(context)?;
+    let flags = Flags { port, ..flags(context) };
+    let name = select(&flags, &context.environment)?.name;
+    let profile = registry.load_with(&name, &flags)?;
+    let inherited = context.environment.get(CLAIM_VARIABLE);
+    if inherited.is_some_and(|value| inherit::is_claim_on(value, &profile.paths.state_dir)) {
+        // The supervisor has looked, claimed and decided; what it spawns under this name is the embedded one.
+        return embedded(&registry, &profile);
+    }
+    let cleared = daemon::clear(&registry, profile)?;
+    let chosen = daemon::choose(&cleared.profile, &context.environment)?;
+    let profile = &cleared.profile;
+    // A record that cannot be written only informs less; the lock itself is held.
+    let record = Record::of(name.as_str(), process::own_pid(), profile.port, chosen.runtime());
+    if let Err(error) = record.write(&profile.paths.state_dir) {
+        context.render.notice(&format!("warning: {error}"));
+    }
+    match chosen {
+        Chosen::Embedded => embedded(&registry, profile),
+        Chosen::Openclaw(_) | Chosen::Command => become_it(context, profile, &chosen, &cleared.claim),
+    }
+}
+
+/// Replaces this process by the profile's program; the claim goes with it.
+fn become_it(context: &Context, profile: &Profile, chosen: &Chosen, claim: &Claim) -> Result<()> {
+    let runtime = chosen.runtime();
+    let argv = launch::command_line(profile, runtime, &process::own_program(), chosen.installed())?;
+    let environment = child_env::child_env(profile, runtime, &context.environment);
+    let failed = |error: io::Error| {
+        Error::new(
+            Kind::Unavailable,
+            "program_missing",
+            format!("the program of `{}` cannot be run", profile.name),
+        )
+        .profile(&profile.name)
+        .caused_by(error)
+    };
+    process::keep_across_exec(std::os::fd::AsFd::as_fd(claim)).map_err(failed)?;
+    Err(failed(process::exec(&argv, &environment)))
+}
+
+fn embedded(registry: &Registry<'_>, profile: &Profile) -> Result<()> {
+    process::settle();
+    let auth = auth_of(registry, profile)?;
+    let directory = profile.paths.state_dir.join("logs");
+    files::private_dir(&directory)?;
+    let log = LogFile::new(RotatingFile::open(directory.join("gateway.log"), LOG_BYTES, LOGS_KEPT)?);
+    trace::through(LogLayer::new(log.clone(), trace::terminal()));
+    let options = Options {
+        profile: profile.name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        port: profile.port,
+        state_dir: profile.paths.state_dir.display().to_string(),
+        config_path: profile.paths.config_path.display().to_string(),
+        auth,
+        log,
+        limits: Limits::default(),
+        ready: None,
+    };
+    block_on(async { gateway::run(options, stop_signal()?).await })
+}
+
+/// How the embedded gateway authenticates, by the profile's own configuration alone.
+fn auth_of(registry: &Registry<'_>, profile: &Profile) -> Result<Auth> {
+    let environment = registry.environment();
+    let config = registry.config(&profile.paths.config_path)?;
+    let follow = |source: &SecretSource| lookup::look_up(source, &config, environment, DISK.read);
+    let (credential, _) = credential::for_local(&config, environment, false, &follow)?;
+    match credential {
+        Credential::Token(token) => Ok(Auth::Token(token)),
+        Credential::Password(password) => Ok(Auth::Password(password)),
+        Credential::None if config.auth.mode == Some(AuthMode::None) => Ok(Auth::None),
+        Credential::None => Err(Error::new(
+            Kind::Config,
+            "auth_missing",
+            format!(
+                "{} sets no gateway.auth.token or gateway.auth.password",
+                profile.paths.config_path.display()
+            ),
+        )
+        .profile(&profile.name)
+        .remedy("set gateway.auth.mode to \"token\" and gateway.auth.token to a long random text")),
+    }
+}

@@ -1,0 +1,61 @@
+//! What the commands do, one file a verb, named as on the supervisor's side.
+
+mod adopt;
+mod check;
+mod completions;
+mod create;
+mod environment;
+mod exec;
+mod gateway_call;
+mod gateway_run;
+mod list;
+mod logs;
+mod restart;
+mod show;
+mod start;
+mod stop;
+mod supervisor_run;
+mod supervisor_status;
+mod supervisor_stop;
+
+pub use start::unknown;
+
+use super::args::{Command, Gateway, Profile, Supervisor};
+use super::{Context, block_on};
+use crate::base::Result;
+
+/// Runs one command to its end.
+///
+/// # Errors
+/// What the command met; it is printed once, by the caller.
+pub fn run(context: &Context, command: Command) -> Result<()> {
+    match command {
+        Command::Profile(command) => profile(context, command),
+        Command::Supervisor(Supervisor::Run { background }) => supervisor_run::run(context, background),
+        Command::Supervisor(Supervisor::Status) => block_on(supervisor_status::run(context)),
+        Command::Supervisor(Supervisor::Stop) => block_on(supervisor_stop::run(context)),
+        Command::Gateway(Gateway::Run { port }) => gateway_run::run(context, port),
+        Command::Gateway(Gateway::Health) | Command::Health => block_on(gateway_call::health(context)),
+        Command::Gateway(Gateway::Call { method, params }) => {
+            block_on(gateway_call::call(context, &method, &params))
+        }
+        Command::Completions { shell } => completions::completions(context, shell),
+        Command::Man => completions::man(context),
+    }
+}
+
+fn profile(context: &Context, command: Profile) -> Result<()> {
+    match command {
+        Profile::Start(names) => block_on(start::run(context, &names.names)),
+        Profile::Stop(names) => block_on(stop::run(context, &names.names)),
+        Profile::Restart(names) => block_on(restart::run(context, &names.names)),
+        Profile::List => block_on(list::run(context)),
+        Profile::Create(create) => block_on(create::run(context, &create)),
+        Profile::Show(name) => block_on(show::run(context, &name.name)),
+        Profile::Adopt(adopt) => block_on(adopt::run(context, &adopt)),
+        Profile::Check { name } => check::run(context, name.as_ref()),
+        Profile::Logs(logs) => block_on(logs::run(context, &logs)),
+        Profile::Env(name) => environment::run(context, &name.name),
+        Profile::Exec(exec) => exec::run(context, &exec),
+    }
+}

@@ -1,0 +1,70 @@
+//! `profile stop`: drains and ends the gateways. Stopping what does not run is a success; no supervisor is
+//! started for it.
+
+use serde_json::json;
+
+use super::start;
+use crate::base::record::ProfileStatus;
+use crate::base::{Error, Kind, ProfileName, Result};
+use crate::cli::render::Progress;
+use crate::cli::{Context, survey};
+use crate::client::control::Supervisor;
+use crate::host::lock::Record;
+use crate::profile::SupervisorPaths;
+use crate::wire::control::PROFILE_STOP;
+
+/// Stops `names` one after the other.
+pub async fn run(context: &Context, names: &[ProfileName]) -> Result<()> {
+    let registry = survey::registry(context)?;
+    let known = registry.names()?;
+    if let Some(name) = names.iter().find(|name| !known.contains(name)) {
+        return Err(start::unknown(name, &known));
+    }
+    let paths = SupervisorPaths::derive(&context.environment)?;
+    let Some(mut supervisor) = Supervisor::connect(&paths).await? else {
+        for name in names {
+            refuse_orphan(name, &registry.load(name)?.paths.state_dir)?;
+        }
+        let sentence = format!("{}: not running", join(names));
+        context.render.done(json!({ "ok": true, "stopped": names, "supervisor": false }), &sentence);
+        return Ok(());
+    };
+    let mut stopped = Vec::new();
+    for name in names {
+        let mut progress = Progress::new(context.render);
+        progress.step(&format!("{name} stopping"));
+        stopped.push(one(context, &mut supervisor, name).await?);
+    }
+    context.render.done(start::several(&stopped), &format!("{}: stopped", join(names)));
+    Ok(())
+}
+
+/// Without a supervisor, a gateway that still runs is named instead of being called stopped.
+fn refuse_orphan(name: &ProfileName, state_dir: &std::path::Path) -> Result<()> {
+    match Record::read(state_dir).filter(|record| record.is_proved(state_dir)) {
+        None => Ok(()),
+        Some(record) => Err(Error::new(
+            Kind::Failed,
+            "gateway_unsupervised",
+            format!("the gateway of `{name}` runs as pid {} and no supervisor looks after it", record.pid),
+        )
+        .profile(name)
+        .remedy(format!("end it: kill -TERM {}", record.pid))),
+    }
+}
+
+async fn one(context: &Context, supervisor: &mut Supervisor, name: &ProfileName) -> Result<ProfileStatus> {
+    let stop = supervisor.order_profile(PROFILE_STOP, name, |_| {});
+    match context.global.timeout {
+        None => stop.await,
+        Some(limit) => tokio::time::timeout(limit.0, stop).await.map_err(|_| {
+            Error::new(Kind::Deadline, "stop_timeout", format!("`{name}` is still stopping after {limit}"))
+                .profile(name)
+                .remedy(format!("see how far it is: openclaw profile show {name}"))
+        })?,
+    }
+}
+
+fn join(names: &[ProfileName]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

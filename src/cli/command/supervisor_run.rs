@@ -1,0 +1,56 @@
+//! `supervisor run`: the supervisor itself, in the foreground or, detached by `profile start`, in the
+//! background.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::base::{Error, Kind, Result};
+use crate::cli::{Context, block_on};
+use crate::client::launch;
+use crate::daemon::{self, Setup};
+use crate::host::{process, trace};
+
+/// Runs until SIGTERM, SIGINT or `supervisor stop`.
+pub fn run(context: &Context, background: bool) -> Result<()> {
+    process::settle();
+    let outcome = block_on(supervise(context, background));
+    match outcome {
+        Err(error) if background => {
+            // The waiting command prints it; here it would only be lost.
+            context.render.report(&launch::report(&Err(error.clone())));
+            Err(error)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn supervise(context: &Context, background: bool) -> Result<()> {
+    let setup = Setup::new(&context.environment)?;
+    let claim = daemon::claim(&setup)?;
+    trace::to_file(&setup.paths.log_dir.join("supervisor.log"), !background)?;
+    let stop = stop_signal()?;
+    let listening = |status: &crate::base::record::SupervisorStatus| {
+        if background {
+            context.render.report(&launch::report(&Ok(())));
+            process::leave_terminal();
+        } else {
+            context.render.notice(&format!("supervisor {} listens on {}", status.pid, status.socket));
+        }
+    };
+    daemon::run(setup, claim, listening, stop).await
+}
+
+/// Completes on SIGTERM or SIGINT.
+pub fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let catch = |kind| {
+        signal(kind).map_err(|error| {
+            Error::new(Kind::Failed, "signals_unavailable", "signals cannot be watched").caused_by(error)
+        })
+    };
+    let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,87 @@
+//! The face: argv and environment in, an exit code out. `args` is what can be typed, `command` what it does,
+//! one file a verb, and `render` the only place that prints.
+
+mod args;
+mod command;
+mod render;
+mod survey;
+
+use std::ffi::OsString;
+use std::future::Future;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use crate::base::{Error, Kind, Result};
+use crate::profile::Environment;
+use args::Args;
+use render::Render;
+
+/// What a command knows of its surroundings.
+pub struct Context {
+    /// Options before or after the command.
+    pub global: args::Global,
+    /// The environment, as it was at the start.
+    pub environment: Environment,
+    /// The way to print.
+    pub render: Render,
+}
+
+/// Runs the command line `argv` with the environment `variables` and returns the process's exit code.
+pub fn run(argv: Vec<OsString>, variables: impl Iterator<Item = (OsString, OsString)>) -> u8 {
+    let text = |word: OsString| word.to_string_lossy().into_owned();
+    let environment = Environment::from_pairs(variables.map(|(name, value)| (text(name), text(value))));
+    let wants_json = argv.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let args = match Args::try_parse_from(&argv) {
+        Ok(args) => args,
+        Err(error) => return usage(&error, Render::new(wants_json, false, &environment)),
+    };
+    let render = Render::new(args.global.json, args.global.no_color, &environment);
+    let context = Context { global: args.global, environment, render };
+    match command::run(&context, args.command) {
+        Ok(()) => 0,
+        Err(error) => {
+            // A command that looks for conflicts has printed them; a second document would garble the first.
+            if !(context.render.is_json() && error.kind() == Kind::Conflicts) {
+                context.render.error(&error);
+            }
+            error.kind().exit_code()
+        }
+    }
+}
+
+/// Prints what clap says of a command line that it did not take, or the help that was asked for.
+fn usage(error: &clap::Error, render: Render) -> u8 {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            render.text(&error.render().to_string());
+            0
+        }
+        _ if render.is_json() => {
+            let text = error.render().to_string();
+            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            render.error(&Error::new(Kind::Usage, "usage", message).remedy("openclaw --help"));
+            Kind::Usage.exit_code()
+        }
+        _ => {
+            render.notice(error.render().to_string().trim_end());
+            Kind::Usage.exit_code()
+        }
+    }
+}
+
+/// The command line's definition, for completions and the manual page.
+fn definition() -> clap::Command {
+    Args::command()
+}
+
+/// Runs `work` on a runtime of one thread.
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Error::new(Kind::Failed, "runtime_unavailable", "the program cannot begin to work").caused_by(error)
+    })?;
+    let outcome = runtime.block_on(work);
+    // What still runs on a blocking thread must not hold up the exit.
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,144 @@
+//! The only place that prints. Results go to standard output, everything else to standard error; with
+//! `--json` standard output carries exactly one document.
+
+mod progress;
+mod table;
+
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::base::Error;
+use crate::base::record::{ProfileStatus, SupervisorStatus};
+use crate::profile::Environment;
+
+pub use progress::Progress;
+
+/// How to print.
+#[derive(Clone, Copy, Debug)]
+pub struct Render {
+    json: bool,
+    colour: bool,
+}
+
+impl Render {
+    /// Prints JSON when asked to, and colours only on a terminal that wants them.
+    pub fn new(json: bool, no_color: bool, environment: &Environment) -> Self {
+        let wanted =
+            !no_color && environment.get("NO_COLOR").is_none() && environment.get("TERM") != Some("dumb");
+        Render { json, colour: wanted && std::io::stdout().is_terminal() }
+    }
+
+    /// Whether one JSON document is wanted.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints text as it is; `false` when nobody reads any more. A reader that has seen enough (head, less)
+    /// closes the pipe; that is no failure of ours.
+    pub fn text(self, text: &str) -> bool {
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+    }
+
+    /// Prints `value` as the one JSON document.
+    pub fn document(self, value: &impl Serialize) {
+        self.text(&(serde_json::to_string_pretty(value).unwrap_or_default() + "\n"));
+    }
+
+    /// Prints what a command did: the document, or the sentence.
+    pub fn done(self, document: Value, sentence: &str) {
+        if self.json {
+            self.document(&document);
+        } else {
+            self.text(&format!("{sentence}\n"));
+        }
+    }
+
+    /// Prints a line for people on standard error.
+    pub fn notice(self, line: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    }
+
+    /// Prints one line on standard output for the process that waits for it.
+    pub fn report(self, line: &str) {
+        self.text(&format!("{line}\n"));
+    }
+
+    /// Prints an error, once: the document on standard output, or sentences on standard error.
+    pub fn error(self, error: &Error) {
+        if self.json {
+            return self.document(&error.to_json());
+        }
+        self.notice(&format!("error: {error}"));
+        if let Some(holder) = error.holder_record() {
+            self.notice(&format!("  held by: {}", table::holder(holder)));
+        }
+        if let Some(remedy) = error.remedy_text() {
+            self.notice(&format!("  try: {remedy}"));
+        }
+    }
+
+    /// Prints profiles: `{"profiles":[…]}` or a table.
+    pub fn profiles(self, profiles: &[ProfileStatus]) {
+        if self.json {
+            return self.document(&json!({ "profiles": profiles }));
+        }
+        if profiles.is_empty() {
+            self.text("no profiles yet; begin with: openclaw profile start work\n");
+            return;
+        }
+        self.text(&table::profiles(profiles, self.colour));
+        self.warnings(profiles);
+    }
+
+    /// Prints one profile: the object itself, or its facts line by line.
+    pub fn profile(self, profile: &ProfileStatus) {
+        if self.json {
+            return self.document(profile);
+        }
+        self.text(&table::facts(profile));
+        self.warnings(std::slice::from_ref(profile));
+    }
+
+    /// Prints profiles that have just come up, and how to go on.
+    pub fn started(self, profiles: &[ProfileStatus]) {
+        match profiles {
+            [one] if self.json => return self.document(one),
+            _ if self.json => return self.document(&json!({ "profiles": profiles })),
+            _ => {}
+        }
+        self.text(&table::profiles(profiles, self.colour));
+        self.warnings(profiles);
+        for profile in profiles {
+            let name = &profile.name;
+            self.text(&format!(
+                "\ntalk to it: openclaw --profile {name} health\nits output: openclaw profile logs {name} -f\nstop it:    openclaw profile stop {name}\n"
+            ));
+        }
+    }
+
+    /// Prints the supervisor's status.
+    pub fn supervisor(self, status: &SupervisorStatus) {
+        if self.json {
+            return self.document(status);
+        }
+        self.text(&format!(
+            "supervisor {}: pid {}, {} profiles, {}, socket {}\n",
+            status.version,
+            status.pid,
+            status.profiles,
+            table::size(status.memory_bytes),
+            status.socket
+        ));
+    }
+
+    fn warnings(self, profiles: &[ProfileStatus]) {
+        for profile in profiles {
+            for warning in &profile.warnings {
+                self.notice(&format!("warning: {}: {warning}", profile.name));
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Tables and figures for people.
+
+use std::time::Duration;
+
+use comfy_table::{Cell, Color, ContentArrangement, Table, TableStyle};
+
+use crate::base::record::{Holder, Intent, ProfileStatus, State};
+
+/// Profiles, one a row.
+pub fn profiles(profiles: &[ProfileStatus], colour: bool) -> String {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .set_header(["PROFILE", "STATE", "RUNTIME", "PORT", "PID", "MEMORY", "LATENCY", "UPTIME", "MANAGED"]);
+    for profile in profiles {
+        table.add_row([
+            Cell::new(&profile.name),
+            state(profile, colour),
+            Cell::new(profile.runtime.as_str()),
+            Cell::new(profile.port),
+            Cell::new(or_dash(profile.pid)),
+            Cell::new(or_dash(profile.memory_bytes.map(size))),
+            Cell::new(or_dash(latency(profile))),
+            Cell::new(or_dash(profile.uptime_ms.map(age))),
+            Cell::new(if profile.managed { "yes" } else { "no" }),
+        ]);
+    }
+    let text = table.to_string();
+    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+fn state(profile: &ProfileStatus, colour: bool) -> Cell {
+    let text = match &profile.phase {
+        Some(phase) => format!("{} ({phase})", profile.state.as_str()),
+        None => profile.state.as_str().to_owned(),
+    };
+    let cell = Cell::new(text);
+    if !colour {
+        return cell;
+    }
+    match profile.state {
+        State::Ready => cell.fg(Color::Green),
+        State::Failed => cell.fg(Color::Red),
+        State::Stopped => cell,
+        State::Starting | State::Degraded | State::Stopping | State::Backoff => cell.fg(Color::Yellow),
+    }
+}
+
+/// Everything about one profile, a fact a line.
+pub fn facts(profile: &ProfileStatus) -> String {
+    let intent = match profile.intent {
+        Intent::Up => "up",
+        Intent::Down => "down",
+    };
+    let mut lines = vec![
+        ("profile", profile.name.clone()),
+        (
+            "state",
+            profile.phase.iter().fold(profile.state.as_str().to_owned(), |state, p| format!("{state} ({p})")),
+        ),
+        ("wanted", intent.to_owned()),
+        ("runtime", profile.runtime.as_str().to_owned()),
+        ("isolation", profile.isolation.as_str().to_owned()),
+        ("managed", if profile.managed { "yes" } else { "no" }.to_owned()),
+        ("url", profile.url.clone()),
+        ("ports", format!("{}-{}", profile.port_block.0, profile.port_block.1)),
+        ("state dir", profile.state_dir.clone()),
+        ("config", profile.config_path.clone()),
+        ("workspace", profile.workspace.clone()),
+        ("restarts", profile.restarts.to_string()),
+    ];
+    let known = [
+        ("version", profile.version.clone()),
+        ("pid", profile.pid.map(|pid| pid.to_string())),
+        ("memory", profile.memory_bytes.map(size)),
+        ("cpu", profile.cpu_percent.map(|percent| format!("{percent} %"))),
+        ("latency", latency(profile)),
+        ("uptime", profile.uptime_ms.map(age)),
+        ("last exit", profile.last_exit.as_ref().map(|exit| exit.reason.clone())),
+    ];
+    lines.extend(known.into_iter().filter_map(|(fact, value)| Some((fact, value?))));
+    lines.iter().map(|(fact, value)| format!("{fact:<10} {value}\n")).collect()
+}
+
+fn latency(profile: &ProfileStatus) -> Option<String> {
+    Some(format!("{:.1} ms", profile.probe?.latency_ms?))
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".into(), |value| value.to_string())
+}
+
+/// A holder in one line.
+pub fn holder(holder: &Holder) -> String {
+    let program = holder.program.as_deref().unwrap_or("an unknown program");
+    let pid = holder.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
+    let user = holder.user.as_ref().map(|user| format!(", user {user}")).unwrap_or_default();
+    let unit = holder.unit.as_ref().map(|unit| format!(", unit {unit}")).unwrap_or_default();
+    format!("{program}{pid}{user}{unit}")
+}
+
+/// Bytes as people read them, in binary units.
+pub fn size(bytes: u64) -> String {
+    let mebibytes = bytes as f64 / 1_048_576.0;
+    if mebibytes >= 1024.0 { format!("{:.1} GiB", mebibytes / 1024.0) } else { format!("{mebibytes:.1} MiB") }
+}
+
+/// A length of time as people read it, to the second.
+fn age(millis: u64) -> String {
+    humantime::format_duration(Duration::from_secs(millis / 1000)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_short() {
+        assert_eq!(size(5 * 1024 * 1024 + 300_000), "5.3 MiB");
+        assert_eq!(size(3 << 30), "3.0 GiB");
+        assert_eq!(age(3_723_999), "1h 2m 3s");
+    }
+}

@@ -1,0 +1,98 @@
+//! What the commands see of all profiles: their files, the supervisor's word on those it looks after, and
+//! the kernel's word on the rest.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::Context;
+use crate::base::record::{Owner, ProfileStatus, State};
+use crate::base::{ProfileName, Result};
+use crate::client::control::Supervisor;
+use crate::daemon::DISK;
+use crate::host::lock::Record;
+use crate::host::{process, socket};
+use crate::link::http;
+use crate::profile::status::described;
+use crate::profile::{Profile, Registry, SupervisorPaths};
+use crate::wire::control::PROFILE_LIST;
+
+/// How long a gateway that nobody supervises may take to say that it lives.
+const LIVE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The profiles of this environment.
+pub fn registry(context: &Context) -> Result<Registry<'_>> {
+    Registry::new(DISK, &context.environment)
+}
+
+/// One profile that exists.
+///
+/// # Errors
+/// Exit 3 with the names that exist when it does not; what is wrong with its files otherwise.
+pub fn known(context: &Context, name: &ProfileName) -> Result<Profile> {
+    let registry = registry(context)?;
+    let names = registry.names()?;
+    if !names.contains(name) {
+        return Err(super::command::unknown(name, &names));
+    }
+    registry.load(name)
+}
+
+/// What the supervisor says of the profiles that it looks after.
+pub async fn supervised(supervisor: &mut Supervisor) -> Result<Vec<ProfileStatus>> {
+    let mut listed: Value = supervisor.order(PROFILE_LIST, json!({}), |_| {}).await?;
+    Ok(serde_json::from_value(listed["profiles"].take()).unwrap_or_default())
+}
+
+/// Every profile with what it is doing, in order of name.
+pub async fn all(context: &Context) -> Result<Vec<ProfileStatus>> {
+    let registry = registry(context)?;
+    let paths = SupervisorPaths::derive(&context.environment)?;
+    let supervised = match Supervisor::connect(&paths).await? {
+        Some(mut supervisor) => supervised(&mut supervisor).await?,
+        None => Vec::new(),
+    };
+    let mut profiles = Vec::new();
+    for (name, profile) in registry.all()? {
+        let told = supervised.iter().find(|status| status.name == name.as_str());
+        let status = match (&profile, told) {
+            // Until its first launch was prepared, the supervisor knows the name only.
+            (Ok(profile), Some(told)) if told.state_dir.is_empty() => ProfileStatus {
+                state: told.state,
+                intent: told.intent,
+                phase: told.phase.clone(),
+                last_exit: told.last_exit.clone(),
+                ..described(profile)
+            },
+            (_, Some(told)) => told.clone(),
+            (Ok(profile), None) => observed(profile).await,
+            (Err(error), None) => broken(&name, error),
+        };
+        profiles.push(status);
+    }
+    Ok(profiles)
+}
+
+/// A profile that nobody supervises, as the kernel and its port show it.
+async fn observed(profile: &Profile) -> ProfileStatus {
+    let mut status = described(profile);
+    let listeners = socket::listeners_on(profile.port).unwrap_or_default();
+    let Some(listener) = listeners.first() else { return status };
+    let live = timeout(LIVE_TIMEOUT, http::get(profile.port, "/healthz")).await;
+    if !matches!(live, Ok(Ok(answer)) if answer.status == 200) {
+        return status;
+    }
+    let record = Record::read(&profile.paths.state_dir).map(|record| record.pid);
+    let holder = socket::holder_of(listener, record);
+    status.state = State::Ready;
+    status.pid = holder.pid;
+    status.memory_bytes = holder.pid.map(|pid| process::usage_of_tree(pid).memory_bytes);
+    status.owner = Owner { kind: "unmanaged".into(), unit: holder.unit };
+    status
+}
+
+/// A profile whose files cannot be read.
+fn broken(name: &ProfileName, error: &crate::base::Error) -> ProfileStatus {
+    ProfileStatus { state: State::Failed, warnings: vec![error.to_string()], ..ProfileStatus::unknown(name) }
+}

@@ -1,0 +1,5 @@
+//! Asking: the supervisor over its control socket, a gateway over the Gateway protocol.
+
+pub mod control;
+pub mod gateway;
+pub mod launch;
