@@ -16,7 +16,7 @@ use super::journal::{self, Journal};
 use super::mailbox::{Note, Order, Orders, Verb};
 use super::member::{Live, Member, View};
 use super::prepare;
-use crate::base::record::{Intent, State, SupervisorStatus};
+use crate::base::record::{Intent, SupervisorStatus};
 use crate::base::{Error, Kind, Moment, ProfileName, Result};
 use crate::host::clock::epoch_ms;
 use crate::host::process;
