@@ -16,10 +16,9 @@ bundle  := openclaw-$(version)-$(target)
 run: release
 	@$(binary) profile show work >/dev/null 2>&1 || $(binary) profile create work --runtime embedded
 	@$(binary) profile start work
-	@echo
-	@$(binary) profile list
-	@printf '\n%s\n' 'Talk to it:' '  $(binary) --profile work health' '  $(binary) profile logs work -f' \
-	  'Stop it:' '  $(binary) profile stop work' '  $(binary) supervisor stop'
+	@$(binary) --profile work health
+	@printf '\n%s\n' 'openclaw here is $(binary); make install puts it on PATH.' \
+	  'End everything: $(binary) supervisor stop'
 
 ## test: install what the tests need (once), then run them all; the last lines are the runner's own
 test:

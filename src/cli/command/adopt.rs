@@ -59,7 +59,16 @@ pub fn take(
     if runtime.is_none() && daemon::find_real(None, None, &context.environment).is_ok() {
         runtime = Some(RuntimeChoice::Openclaw);
     }
-    let mut fill = Fill { port: Some(port), isolation: Some(isolation), runtime, ..Fill::default() };
+    let mut fill = Fill {
+        description: Some(format!("Adopted from {}", found.paths.state_dir.display())),
+        port: Some(port),
+        isolation: Some(isolation),
+        runtime,
+        ..Fill::default()
+    };
+    if context.environment.get("OPENCLAW_HOME").is_some() {
+        fill.state_dir = Some(found.paths.state_dir.clone());
+    }
     pin_real(context, &mut fill)?;
     let base = template(if name.is_default() { "default" } else { "work" })?;
     let manifest = registry.derived_paths(name)?.manifest;

@@ -114,12 +114,19 @@ fn make(context: &Context, registry: &Registry<'_>, create: &Create) -> Result<P
         // A named profile is a further one, whatever the template was written for.
         fill.isolation = Some(Isolation::Isolated);
     }
+    if template_name(create) != name.as_str() {
+        fill.description = Some(String::new());
+    }
+    let paths = registry.derived_paths(name)?;
+    if context.environment.get("OPENCLAW_HOME").is_some() {
+        // A supervisor that was started elsewhere must find the same directory.
+        fill.state_dir = Some(paths.state_dir.clone());
+    }
     if runtime == Some(RuntimeChoice::Command) {
         fill.command = Some(create.command.clone());
     }
     pin_real(context, &mut fill)?;
-    let text = manifest_text(template_of(create)?, &fill)?;
-    let paths = registry.derived_paths(name)?;
+    let text = manifest_text(template(template_name(create))?, &fill)?;
     // The manifest comes last: until then the profile does not exist and creating it again goes on from here.
     files::private_dir(&paths.state_dir)?;
     files::private_dir(&paths.workspace)?;
@@ -128,12 +135,13 @@ fn make(context: &Context, registry: &Registry<'_>, create: &Create) -> Result<P
     registry.load(name)
 }
 
-fn template_of(create: &Create) -> Result<&'static str> {
+/// The template that was asked for; else the one of the profile's own name, or the general one.
+fn template_name(create: &Create) -> &str {
     match &create.from {
-        Some(from) => template(from),
-        None if create.name.is_default() => template("default"),
-        None if create.name.as_str() == "rescue" => template("rescue"),
-        None => template("work"),
+        Some(from) => from,
+        None if create.name.is_default() => "default",
+        None if create.name.as_str() == "rescue" => "rescue",
+        None => "work",
     }
 }
 
