@@ -12,12 +12,12 @@ use tokio::net::unix::pipe;
 use super::Setup;
 use super::real;
 use crate::access::{Credential, credential as choose, lookup};
-use crate::base::record::Runtime;
+use crate::base::record::{Isolation, Runtime};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::conflict::{self, Claim as Wanted, Facts, Listener};
 use crate::host::lock::{self, Claim, Outcome, Record};
 use crate::host::output::{self, Output};
-use crate::host::{files, inherit, process, socket};
+use crate::host::{files, inherit, process, slot, socket};
 use crate::profile::isolation::{Real, Sharing, prove};
 use crate::profile::resolved::Restart as Wish;
 use crate::profile::{Disk, Environment, Profile, Registry, SecretSource, child_env, launch as words};
@@ -27,12 +27,12 @@ use crate::supervise::{Policy, Restart};
 pub const DISK: Disk =
     Disk { read: files::read, list: files::entries, is_dir: files::is_dir, real: files::real_path };
 
-/// A profile that may run, with its claim held.
+/// A profile that may run, with its claims held.
 pub struct Cleared {
     /// The profile.
     pub profile: Profile,
-    /// Its state directory's lock.
-    pub claim: Claim,
+    /// Its state directory's lock first; a primary gateway has the host's slot too.
+    pub claims: Vec<Claim>,
 }
 
 /// Everything that a spawn needs.
@@ -45,7 +45,7 @@ pub struct Prepared {
     pub policy: Policy,
     argv: Vec<OsString>,
     environment: BTreeMap<String, String>,
-    claim: Claim,
+    claims: Vec<Claim>,
     pipe: PathBuf,
 }
 
@@ -63,10 +63,13 @@ pub fn clear(registry: &Registry<'_>, profile: Profile) -> Result<Cleared> {
     }
     let state_dir = &profile.paths.state_dir;
     files::private_dir(state_dir)?;
-    let claim = match lock::claim(state_dir)? {
-        Outcome::Held(claim) => claim,
+    let mut claims = match lock::claim(state_dir)? {
+        Outcome::Held(claim) => vec![claim],
         Outcome::Taken => return Err(refusal(&profile, &facts(&profile, true)?)),
     };
+    if profile.isolation == Isolation::Primary {
+        claims.push(host_slot(&profile, registry.environment())?);
+    }
     // The verdict that counts: under the claim, with the port as it is now.
     let found = facts(&profile, false)?;
     if !conflict::judge(&wanted(&profile), &found).is_empty() {
@@ -84,7 +87,24 @@ pub fn clear(registry: &Registry<'_>, profile: Profile) -> Result<Cleared> {
         .caused_by(error)
         .remedy(format!("choose another port in {}", profile.paths.manifest.display())));
     }
-    Ok(Cleared { profile, claim })
+    Ok(Cleared { profile, claims })
+}
+
+/// The host's slot for its primary gateway, which is one for all users (invariant I2).
+fn host_slot(profile: &Profile, environment: &Environment) -> Result<Claim> {
+    let path = slot::path(environment.get("OPENCLAW_HOST_LOCK"));
+    match slot::claim(&path)? {
+        Outcome::Held(claim) => Ok(claim),
+        Outcome::Taken => {
+            let holder = process::holder(lock::holder_of(&path));
+            let name = &profile.name;
+            let message =
+                format!("`{name}` is to be this host's primary gateway, and the host has one already");
+            Err(Error::new(Kind::Config, "host_has_primary", message).profile(name).holder(holder).remedy(
+                "stop that one first, or start a named profile, which is isolated: openclaw profile start work",
+            ))
+        }
+    }
 }
 
 /// What all profiles share that only one may have.
@@ -161,7 +181,7 @@ pub fn launch(setup: &Setup, name: &ProfileName, repair: bool) -> Result<Prepare
                 "links to remote gateways are not in this version; remove the manifest or make it local",
             ));
     }
-    let Cleared { profile, claim } = clear(&registry, profile)?;
+    let Cleared { profile, claims } = clear(&registry, profile)?;
     let found = real::choose(&profile, &setup.environment)?;
     let (runtime, program) = (found.runtime(), process::own_program());
     if let Some(real) = found.installed().filter(|_| repair) {
@@ -170,12 +190,12 @@ pub fn launch(setup: &Setup, name: &ProfileName, repair: bool) -> Result<Prepare
     }
     let argv = words::command_line(&profile, runtime, &program, found.installed())?;
     let mut environment = child_env::child_env(&profile, runtime, &setup.environment);
-    environment.extend([inherit::variable(&claim)]);
+    environment.extend(claims.first().map(inherit::variable));
     Ok(Prepared {
         policy: policy_of(&profile, runtime),
         argv,
         environment,
-        claim,
+        claims,
         pipe: setup.run_dir().join(format!("{name}.out")),
         runtime,
         profile,
@@ -201,7 +221,7 @@ impl Prepared {
             environment: &self.environment,
             directory: state_dir,
             output: writer,
-            claim: std::os::fd::AsFd::as_fd(&self.claim),
+            claims: &self.claims,
         };
         let pid = process::spawn(spawn).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => missing(&self.argv, name, &error),

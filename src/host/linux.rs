@@ -51,6 +51,11 @@ pub fn holds_lock(pid: u32, dir: &Path) -> bool {
     })
 }
 
+/// A process that has an open file description of `path` with a lock, as far as we may look.
+pub fn lock_holder(path: &Path) -> Option<u32> {
+    pids().find(|pid| holds_lock(*pid, path))
+}
+
 fn descriptors(pid: u32) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
 }

@@ -59,6 +59,14 @@ pub fn claim(path: &Path) -> Result<Outcome> {
             .caused_by(error)
             .remedy(format!("check owner and mode: ls -ld {}", path.display()))
     })?;
+    claim_file(file, path)
+}
+
+/// Tries to claim the open `file` at `path` without waiting.
+///
+/// # Errors
+/// [`Kind::Config`] `unlockable_filesystem` when the file system cannot lock.
+pub fn claim_file(file: File, path: &Path) -> Result<Outcome> {
     match file.try_lock_exclusive() {
         Ok(()) => Ok(Outcome::Held(Claim { file, path: path.to_path_buf() })),
         Err(error) if error.kind() == fs2::lock_contended_error().kind() => Ok(Outcome::Taken),
@@ -70,6 +78,11 @@ pub fn claim(path: &Path) -> Result<Outcome> {
         .caused_by(error)
         .remedy("keep the state directory on a local disk, for example in the home directory")),
     }
+}
+
+/// A process that holds the claim on `path`, as far as we may look.
+pub fn holder_of(path: &Path) -> Option<u32> {
+    system::lock_holder(path)
 }
 
 /// Who runs on a state directory, as it says of itself.

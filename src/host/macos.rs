@@ -38,6 +38,11 @@ pub fn holds_lock(pid: u32, dir: &Path) -> bool {
     super::process::exists(pid) && matches!(super::lock::claim(dir), Ok(super::lock::Outcome::Taken))
 }
 
+/// macOS does not tell who holds a lock.
+pub fn lock_holder(_path: &Path) -> Option<u32> {
+    None
+}
+
 /// The process that has `listener` open.
 pub fn owner_of(listener: &Listener, likely: Option<u32>) -> Option<u32> {
     let owners = listeners::get_processes_by_port(listener.port).ok()?;

@@ -11,6 +11,7 @@ pub mod process;
 pub mod reap;
 pub mod rotate;
 pub mod signal;
+pub mod slot;
 pub mod socket;
 pub mod tail;
 pub mod trace;

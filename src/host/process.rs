@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +18,7 @@ use nix::unistd::{Pid, Uid, User};
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use super::clock::Stopwatch;
+use super::lock::Claim;
 use super::system;
 use crate::base::record::{Holder, HolderKind};
 
@@ -31,11 +32,11 @@ pub struct Spawn<'a> {
     pub directory: &'a Path,
     /// Where standard output and standard error go.
     pub output: File,
-    /// The claim that the gateway inherits and holds for its life.
-    pub claim: BorrowedFd<'a>,
+    /// The claims that the gateway inherits and holds for its life.
+    pub claims: &'a [Claim],
 }
 
-/// Spawns a gateway as leader of its own process group, with no terminal, an empty standard input and `claim`
+/// Spawns a gateway as leader of its own process group, with no terminal, an empty standard input and its claims
 /// open. Returns its pid. It is reaped by [`super::reap`], so no handle is kept.
 ///
 /// # Errors
@@ -54,12 +55,12 @@ pub fn spawn(spawn: Spawn<'_>) -> io::Result<u32> {
         .stdout(spawn.output)
         .stderr(errors)
         .process_group(0);
-    let claim = spawn.claim.as_raw_fd();
-    // SAFETY: between fork and exec the closure calls only fcntl(2), which is async-signal-safe; the
-    // descriptor is open there because the parent borrows it until spawn returns.
+    let claims: Vec<i32> = spawn.claims.iter().map(|claim| claim.as_fd().as_raw_fd()).collect();
+    // SAFETY: between fork and exec the closure calls only fcntl(2), which is async-signal-safe, and allocates
+    // nothing; the descriptors are open there because the parent borrows them until spawn returns.
     #[allow(unsafe_code)]
     unsafe {
-        command.pre_exec(move || inherit(claim));
+        command.pre_exec(move || claims.iter().try_for_each(|claim| inherit(*claim)));
     }
     Ok(command.spawn()?.id())
 }
@@ -72,12 +73,12 @@ fn inherit(descriptor: i32) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Keeps `descriptor` open across an `exec` of this very process.
+/// Keeps `claim` open across an `exec` of this very process.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn keep_across_exec(descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    inherit(descriptor.as_raw_fd())
+pub fn keep_across_exec(claim: &Claim) -> io::Result<()> {
+    inherit(claim.as_fd().as_raw_fd())
 }
 
 /// Replaces this process by `argv`; returns only when that failed.

@@ -44,12 +44,12 @@ pub fn run(context: &Context, port: Option<u16>) -> Result<()> {
     }
     match chosen {
         Chosen::Embedded => embedded(&registry, profile),
-        Chosen::Openclaw(_) | Chosen::Command => become_it(context, profile, &chosen, &cleared.claim),
+        Chosen::Openclaw(_) | Chosen::Command => become_it(context, profile, &chosen, &cleared.claims),
     }
 }
 
-/// Replaces this process by the profile's program; the claim goes with it.
-fn become_it(context: &Context, profile: &Profile, chosen: &Chosen, claim: &Claim) -> Result<()> {
+/// Replaces this process by the profile's program; the claims go with it.
+fn become_it(context: &Context, profile: &Profile, chosen: &Chosen, claims: &[Claim]) -> Result<()> {
     let runtime = chosen.runtime();
     let argv = launch::command_line(profile, runtime, &process::own_program(), chosen.installed())?;
     let environment = child_env::child_env(profile, runtime, &context.environment);
@@ -62,7 +62,7 @@ fn become_it(context: &Context, profile: &Profile, chosen: &Chosen, claim: &Clai
         .profile(&profile.name)
         .caused_by(error)
     };
-    process::keep_across_exec(std::os::fd::AsFd::as_fd(claim)).map_err(failed)?;
+    claims.iter().try_for_each(process::keep_across_exec).map_err(failed)?;
     Err(failed(process::exec(&argv, &environment)))
 }
 
