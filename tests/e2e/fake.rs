@@ -1,0 +1,52 @@
+//! The gateway with scripted faults (`tests/fake`) as the program of a profile.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use super::world::{OPENCLAW, World};
+
+/// Its binary, which stands beside the one under test; built once where a run of this test alone did not.
+pub static FAKE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = Path::new(OPENCLAW).parent().unwrap();
+    let fake = folder.join("examples/fake-gateway");
+    if !fake.exists() {
+        let profile = match folder.file_name().and_then(|name| name.to_str()).unwrap() {
+            "debug" => "dev",
+            other => other,
+        };
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--example", "fake-gateway", "--profile", profile, "--target-dir"])
+            .arg(folder.parent().unwrap())
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(built.unwrap().success(), "the fake gateway cannot be built");
+    }
+    fake
+});
+
+impl World {
+    /// A profile `name` that runs the fake gateway with `knobs` on a port of its own, which is returned. A knob
+    /// that begins with `@` is a path in this world. `runtime` and `supervise` are lines of those tables.
+    pub fn fake(&self, name: &str, runtime: &str, supervise: &str, knobs: &[&str]) -> u16 {
+        let port = self.block();
+        let mut command = vec![FAKE.display().to_string(), "--port".into(), "{port}".into()];
+        command.extend(knobs.iter().map(|knob| match knob.strip_prefix('@') {
+            Some(file) => self.path(file).display().to_string(),
+            None => (*knob).to_owned(),
+        }));
+        let command = serde_json::to_string(&command).unwrap();
+        let text = format!(
+            "[runtime]\nkind = \"command\"\ncommand = {command}\n{runtime}\n\
+             [gateway]\nport = {port}\n[supervise]\n{supervise}\n"
+        );
+        self.manifest(name, &text);
+        port
+    }
+
+    /// The lines of a file that the fake gateway wrote; none while there is no file.
+    pub fn lines(&self, file: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(self.path(file)).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+}
