@@ -259,7 +259,8 @@ impl Member {
             None => Sweep::Led { killed: self.instance.is_killed() },
         };
         let run = self.instance.run();
-        let (signal, stuck) = match sweep.step(event) {
+        let (kill, stop) = (self.policy.kill_timeout, self.policy.stop_timeout);
+        let (signal, stuck, patience) = match sweep.step(event) {
             SweepStep::Wait => return Vec::new(),
             SweepStep::Done(exit) => {
                 let mut actions = Vec::new();
@@ -271,13 +272,13 @@ impl Member {
                 actions.extend(self.instance.step(Event::Exited { run, exit }, now, &self.policy, jitter));
                 return actions;
             }
-            SweepStep::Terminate => (Signal::Terminate, false),
-            SweepStep::Kill { stuck } => (Signal::Kill, stuck),
+            // Who has little patience with a gateway has no more with what it left behind.
+            SweepStep::Terminate => (Signal::Terminate, false, kill.min(stop)),
+            SweepStep::Kill { stuck } => (Signal::Kill, stuck, kill),
         };
         let timer = self.instance.lend_timer();
         self.clearing = Some(Clearing { sweep, timer });
-        let mut actions =
-            vec![Action::Signal { run, signal }, Action::Arm { timer, at: now + self.policy.kill_timeout }];
+        let mut actions = vec![Action::Signal { run, signal }, Action::Arm { timer, at: now + patience }];
         if stuck {
             actions.push(Action::Report(Report::Unkillable { run }));
         }
