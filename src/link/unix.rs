@@ -34,6 +34,8 @@ impl Wire {
             {
                 Ok(None)
             }
+            // A path longer than the system allows: nobody can listen there.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(None),
             Err(error) => Err(Error::new(
                 Kind::Unavailable,
                 "supervisor_unreachable",
