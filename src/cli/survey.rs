@@ -65,7 +65,12 @@ pub async fn all(context: &Context) -> Result<Vec<ProfileStatus>> {
                 last_exit: told.last_exit.clone(),
                 ..described(profile)
             },
-            (_, Some(told)) => told.clone(),
+            (Ok(_), Some(told)) => told.clone(),
+            (Err(error), Some(told)) => {
+                let mut status = told.clone();
+                status.warnings.push(error.to_string());
+                status
+            }
             (Ok(profile), None) => observed(profile).await,
             (Err(error), None) => broken(&name, error),
         };
