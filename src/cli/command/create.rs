@@ -16,6 +16,7 @@ use crate::daemon;
 use crate::host::lock::{self, Claim, Outcome};
 use crate::host::{files, socket};
 use crate::profile::create::{Fill, config_text, manifest_text, template};
+use crate::profile::paths::WORKSPACE_DIR;
 use crate::profile::ports::{Allocation, allocate};
 use crate::profile::resolved::RuntimeChoice;
 use crate::profile::status::described;
@@ -31,7 +32,7 @@ pub async fn run(context: &Context, create: &Create) -> Result<()> {
     let registry = survey::registry(context)?;
     let _turn = turn(&registry).await?;
     let name = &create.name;
-    if registry.names()?.contains(name) {
+    if exists(&registry, name)? {
         let managed = registry.manifest(name)?.is_some();
         let remedy = if managed {
             format!("openclaw profile show {name}")
@@ -68,7 +69,7 @@ pub async fn ensure(context: &Context, name: &ProfileName) -> Result<()> {
     if registry.manifest(name)?.is_some() {
         return Ok(());
     }
-    if registry.names()?.contains(name) {
+    if exists(&registry, name)? {
         adopt::take(context, &registry, name, None, None)?;
         return Ok(());
     }
@@ -80,6 +81,18 @@ pub async fn ensure(context: &Context, name: &ProfileName) -> Result<()> {
         profile.paths.state_dir.display()
     ));
     Ok(())
+}
+
+/// Whether there is anything of a profile `name`. An empty state directory, as a creation leaves it that could
+/// not go on, is nothing.
+fn exists(registry: &Registry<'_>, name: &ProfileName) -> Result<bool> {
+    if registry.manifest(name)?.is_some() || !registry.names()?.contains(name) {
+        return Ok(registry.manifest(name)?.is_some());
+    }
+    let paths = registry.derived_paths(name)?;
+    let is_remnant = |entry: &String| entry == WORKSPACE_DIR || entry.ends_with(".tmp");
+    let begun = files::entries(&paths.state_dir)?.iter().all(is_remnant);
+    Ok(!begun || !files::entries(&paths.workspace)?.is_empty())
 }
 
 /// Waits until no other process creates profiles; the turn lasts as long as the claim is kept.
