@@ -63,8 +63,8 @@ fn one_that_ends_before_it_is_ready_is_told_with_its_last_line_and_tried_again_w
 #[test]
 fn one_that_says_its_configuration_is_wrong_is_not_tried_again() {
     let world = World::new();
-    let knobs = ["--exit-after", "50", "--exit-code", "78", "--log-line", "gateway.port is wrong", "--starts", "@starts"];
-    world.fake("wrong", "", ONE_RETRY, &knobs);
+    let knobs = ["--exit-after", "50", "--exit-code", "78", "--never-listen", "--starts", "@starts"];
+    world.fake("wrong", "", ONE_RETRY, &[&knobs[..], &["--log-line", "gateway.port is wrong"]].concat());
     let error = world.run(&["profile", "start", "wrong", "--json"]).refused(78, "gateway_config_invalid");
     assert!(error["message"].as_str().unwrap().ends_with("gateway.port is wrong"), "{error}");
     let status = world.show("wrong");

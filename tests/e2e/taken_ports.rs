@@ -1,1 +1,115 @@
-//! To be written.
+//! A profile's port in another's hands: refused with the holder's name before anything is spawned, the holder
+//! unharmed, and forgotten once the port is free.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::fake::FAKE;
+use super::look;
+use super::world::{World, wait_for};
+
+/// A profile whose port is `port`, not started.
+fn profile(world: &World, name: &str) -> u16 {
+    let port = world.block();
+    world.run(&["profile", "create", name, "--port", &port.to_string(), "--runtime", "embedded"]).ok();
+    port
+}
+
+/// A start is refused for `holder`'s sake, and nothing was spawned or written.
+fn is_refused(world: &World, name: &str, port: u16, holder: u32) -> Value {
+    let before = look::tree(&world.state(name));
+    let error = world.run(&["profile", "start", name, "--json"]).refused(78, "port_in_use");
+    assert_eq!(error["holder"]["pid"], holder, "{error}");
+    assert!(error["holder"]["program"].is_string() && error["holder"]["user"].is_string(), "{error}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains(&port.to_string()) && message.contains(&holder.to_string()), "{message}");
+    assert!(error["remedy"].is_string());
+    assert!(!world.journal().contains("gateway spawned"), "looked before it was loaded");
+    assert_eq!(look::tree(&world.state(name)), before, "nothing of the profile changed");
+    error
+}
+
+#[test]
+fn whichever_address_the_holder_has_it_is_named_and_goes_on() {
+    for address in ["127.0.0.1", "0.0.0.0", "::1", "::"] {
+        let world = World::new();
+        let port = profile(&world, "held");
+        let Ok(holder) = TcpListener::bind((address, port)) else {
+            eprintln!("no {address} on this machine: skipped");
+            continue;
+        };
+        is_refused(&world, "held", port, std::process::id());
+        let human = world.run(&["profile", "start", "held"]);
+        human.complains(78, &[&format!("port {port} (gateway)"), "held by: ", "try: "]);
+        let mut caller = TcpStream::connect((address.replace("0.0.0.0", "127.0.0.1"), port)).unwrap();
+        let (mut answer, _) = holder.accept().unwrap();
+        // What the program itself had connected would be accepted first.
+        caller.write_all(b"hello").unwrap();
+        let mut heard = [0; 5];
+        answer.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"hello", "the holder was not talked to");
+        assert_eq!(world.show("held")["state"], "failed");
+        drop((answer, caller, holder));
+        assert_eq!(world.start("held")["state"], "ready", "{address}");
+    }
+}
+
+#[test]
+fn another_gateway_is_called_one_and_is_not_taken_over() {
+    let world = World::new();
+    let port = profile(&world, "held");
+    let mut command = Command::new(&*FAKE);
+    // The title by which the real program's gateway is known.
+    let command = world.surround(&mut command).arg0("openclaw-gateway").args(["--port", &port.to_string()]);
+    let mut gateway = command.spawn().unwrap();
+    wait_for("the other gateway", || TcpStream::connect(("127.0.0.1", port)).ok());
+    let error = is_refused(&world, "held", port, gateway.id());
+    assert_eq!(error["holder"]["kind"], "gateway");
+    assert!(error["remedy"].as_str().unwrap().contains("where it was started"), "{error}");
+    world.run(&["profile", "stop", "held"]).ok();
+    assert!(look::is_alive(gateway.id()), "a stop ends only what is ours");
+    gateway.kill().unwrap();
+    gateway.wait().unwrap();
+    assert_eq!(world.start("held")["state"], "ready");
+}
+
+#[test]
+fn a_port_that_is_taken_while_the_gateway_is_down_refuses_its_restart_too() {
+    let world = World::new();
+    let port = profile(&world, "held");
+    world.start("held");
+    world.run(&["profile", "stop", "held"]).ok();
+    let holder = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let error = world.run(&["profile", "restart", "held", "--json"]).refused(78, "port_in_use");
+    assert_eq!(error["holder"]["pid"], std::process::id());
+    drop(holder);
+    world.run(&["profile", "restart", "held"]).ok();
+}
+
+#[test]
+fn in_the_foreground_it_is_the_same() {
+    let world = World::new();
+    let port = profile(&world, "held");
+    let _holder = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let error = world.run(&["gateway", "run", "--profile", "held", "--json"]).refused(78, "port_in_use");
+    assert_eq!(error["holder"]["pid"], std::process::id());
+    assert!(!world.state("held").join("gateway.lock").exists());
+}
+
+#[test]
+fn a_new_profile_goes_out_of_the_way_of_a_port_in_use_and_says_so() {
+    let world = World::new();
+    let name = world.name("moved");
+    let derived = openclaw_supervisor::base::port::derived_port(&name.parse().unwrap());
+    let _holder = TcpListener::bind(("127.0.0.1", derived + 11)).unwrap();
+    let created = world.run(&["profile", "create", &name, "--json"]).ok();
+    let port = created.json()["port"].as_u64().unwrap();
+    assert_eq!(port, u64::from(derived) + 120, "the next block");
+    assert!(created.err.contains(&format!("port {} of the block at {derived} is in use", derived + 11)), "{created:?}");
+    drop(_holder);
+    assert_eq!(world.show(&name)["port"], port, "chosen once");
+}
