@@ -59,7 +59,9 @@ fn usage(error: &clap::Error, render: Render) -> u8 {
         }
         _ if render.is_json() => {
             let text = error.render().to_string();
-            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            // The first paragraph says what is wrong, sometimes as a list; usage and hints come behind it.
+            let told: Vec<&str> = text.split("\n\n").next().unwrap_or_default().split_whitespace().collect();
+            let message = told.join(" ").trim_start_matches("error: ").to_owned();
             render.error(&Error::new(Kind::Usage, "usage", message).remedy("openclaw --help"));
             Kind::Usage.exit_code()
         }
