@@ -49,7 +49,8 @@ fn a_started_profile_has_exactly_the_keys_of_the_contract() {
         assert!(holds(&status[key]), "{key} is {}", status[key]);
     }
     let known: std::collections::BTreeSet<&str> = KEYS.iter().map(|(key, _)| *key).collect();
-    let found: Vec<&String> = status.as_object().unwrap().keys().filter(|key| !known.contains(key.as_str())).collect();
+    let found: Vec<&String> =
+        status.as_object().unwrap().keys().filter(|key| !known.contains(key.as_str())).collect();
     assert!(found.is_empty(), "unknown to the contract: {found:?}");
     assert_eq!(status["name"], name);
     assert_eq!(status["url"], format!("ws://127.0.0.1:{}", status["port"]));

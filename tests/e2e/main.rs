@@ -7,6 +7,7 @@
 mod fake;
 mod look;
 mod ports;
+mod real;
 mod world;
 
 mod bad_files;

@@ -88,12 +88,8 @@ impl World {
     /// A new empty home.
     pub fn new() -> World {
         let dir = tempfile::Builder::new().prefix("oc").tempdir().unwrap();
-        let world = World {
-            dir,
-            ports: Mutex::default(),
-            orphans: AtomicBool::new(false),
-            program: OPENCLAW.into(),
-        };
+        let world =
+            World { dir, ports: Mutex::default(), orphans: AtomicBool::new(false), program: OPENCLAW.into() };
         for folder in ["home", "run", "bin"] {
             world.private(&world.path(folder));
         }
