@@ -59,7 +59,8 @@ fn adopting_writes_a_manifest_and_touches_nothing_else() {
     let adopted = world.run(&["profile", "adopt", "foo", "--runtime", "embedded", "--json"]).ok().json();
     assert_eq!((&adopted["managed"], &adopted["port"]), (&json!(true), &json!(port)));
     assert_eq!(look::tree(&world.state("foo")), before);
-    let ours: Vec<String> = look::tree(&world.home(".config")).into_keys().filter(|path| path.ends_with(".toml")).collect();
+    let ours: Vec<String> =
+        look::tree(&world.home(".config")).into_keys().filter(|path| path.ends_with(".toml")).collect();
     assert_eq!(ours.len(), 1, "{ours:?}");
     world.run(&["profile", "adopt", "foo", "--json"]).refused(2, "profile_exists");
     assert_eq!(world.start("foo")["state"], "ready");
@@ -101,13 +102,18 @@ fn a_gateway_that_somebody_else_runs_is_seen_and_not_started_twice() {
 fn a_template_a_port_and_a_runtime_are_chosen_at_creation() {
     let world = World::new();
     let (first, second) = (world.block(), world.block());
-    let created = world.run(&["profile", "create", "a", "--from", "rescue", "--port", &first.to_string(), "--json"]);
-    assert_eq!((&created.ok().json()["port"], &world.show("a")["isolation"]), (&json!(first), &json!("isolated")));
+    let created =
+        world.run(&["profile", "create", "a", "--from", "rescue", "--port", &first.to_string(), "--json"]);
+    assert_eq!(
+        (&created.ok().json()["port"], &world.show("a")["isolation"]),
+        (&json!(first), &json!("isolated"))
+    );
     let manifest = fs::read_to_string(world.home(".config/openclaw/profiles/a.toml")).unwrap();
     assert!(manifest.contains(&format!("port = {first}")) && manifest.contains('#'), "{manifest}");
 
     let near = (first + 60).to_string();
-    let overlap = world.run(&["profile", "create", "b", "--port", &near, "--json"]).refused(78, "port_block_overlap");
+    let overlap =
+        world.run(&["profile", "create", "b", "--port", &near, "--json"]).refused(78, "port_block_overlap");
     assert!(overlap["message"].as_str().unwrap().contains("`a`"), "{overlap}");
     assert!(!world.state("b").exists());
 
@@ -119,7 +125,8 @@ fn a_template_a_port_and_a_runtime_are_chosen_at_creation() {
     let line = look::command_line(gateway);
     let filled = format!("c in {} {{\"json\": 1}}", world.state("c").display());
     assert!(line.contains(&format!("--port {second}")) && line.contains(&filled), "{line}");
-    let unknown = world.run(&["profile", "create", "d", "--json", "--runtime", "command", "--", "x", "{prot}"]);
+    let unknown =
+        world.run(&["profile", "create", "d", "--json", "--runtime", "command", "--", "x", "{prot}"]);
     assert_eq!(unknown.code, Some(78), "{unknown:?}");
     assert!(unknown.json()["error"]["message"].as_str().unwrap().contains("{prot}"), "{unknown:?}");
 }
@@ -158,12 +165,26 @@ fn a_profiles_environment_is_printed_for_a_shell_and_given_to_a_command() {
     world.private(&world.home("it's here"));
     let printed = world.run(&["profile", "env", "odd"]).ok().out;
     fs::write(world.path("env.sh"), &printed).unwrap();
-    let read = world.script(&["/usr/bin/env"], ". \"$WORLD/env.sh\"; echo \"$OPENCLAW_STATE_DIR|$OPENCLAW_GATEWAY_PORT\"");
+    let read = world.script(
+        &["/usr/bin/env"],
+        ". \"$WORLD/env.sh\"; echo \"$OPENCLAW_STATE_DIR|$OPENCLAW_GATEWAY_PORT\"",
+    );
     assert_eq!(read.ok().out, format!("{}|{port}\n", world.home("it's here").display()));
     let document = world.run(&["profile", "env", "odd", "--json"]).ok().json();
-    assert_eq!((&document["OPENCLAW_PROFILE"], &document["OPENCLAW_GATEWAY_PORT"]), (&json!("odd"), &json!(port.to_string())));
+    assert_eq!(
+        (&document["OPENCLAW_PROFILE"], &document["OPENCLAW_GATEWAY_PORT"]),
+        (&json!("odd"), &json!(port.to_string()))
+    );
 
-    let mut exec = world.command(&["profile", "exec", "odd", "--", "/bin/sh", "-c", "echo $OPENCLAW_PROFILE $MINE; exit 42"]);
+    let mut exec = world.command(&[
+        "profile",
+        "exec",
+        "odd",
+        "--",
+        "/bin/sh",
+        "-c",
+        "echo $OPENCLAW_PROFILE $MINE; exit 42",
+    ]);
     let ended = said(exec.env("MINE", "kept").env("OPENCLAW_PROFILE", "other").spawn().unwrap());
     assert_eq!((ended.code, ended.out.as_str()), (Some(42), "odd kept\n"));
     let missing = world.run(&["profile", "exec", "odd", "--json", "--", "/no/such/program"]);
@@ -195,7 +216,10 @@ fn incident_b2_what_another_profile_exported_is_not_used() {
     asleep.refused(3, "gateway_not_running");
     let restarted = exported(&mut world.command(&["profile", "restart", &name, "--json"])).ok().json();
     assert_eq!(restarted["port"], shown["port"]);
-    assert_eq!(look::environment(pid(&restarted))["OPENCLAW_STATE_DIR"], world.state(&name).display().to_string());
+    assert_eq!(
+        look::environment(pid(&restarted))["OPENCLAW_STATE_DIR"],
+        world.state(&name).display().to_string()
+    );
     assert!(look::tree(&world.state("home")).len() == 1, "the other profile's directory is untouched");
     let created = world.name("fresh");
     let created = exported(&mut world.command(&["profile", "create", &created, "--json"])).ok().json();

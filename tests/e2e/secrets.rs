@@ -36,7 +36,8 @@ fn leaks(secret: &str, bytes: &[u8]) -> bool {
 
 /// The token in a profile's `openclaw.json`.
 fn token(world: &World, name: &str) -> String {
-    let config: Value = serde_json::from_slice(&fs::read(world.state(name).join("openclaw.json")).unwrap()).unwrap();
+    let config: Value =
+        serde_json::from_slice(&fs::read(world.state(name).join("openclaw.json")).unwrap()).unwrap();
     config["gateway"]["auth"]["token"].as_str().unwrap().to_owned()
 }
 
@@ -199,7 +200,10 @@ fn a_stranger_on_the_port_gets_no_credential_while_the_gateway_lives_elsewhere()
         let refused = world.run(&[&["--profile", &name], words].concat());
         let error = refused.refused(77, "listener_foreign");
         let message = error["message"].as_str().unwrap();
-        assert!(message.contains("no credential was sent") && message.contains(&gateway.to_string()), "{message}");
+        assert!(
+            message.contains("no credential was sent") && message.contains(&gateway.to_string()),
+            "{message}"
+        );
     }
     assert!(!leaks(&token, &fs::read(&heard).unwrap_or_default()));
     assert_eq!(fs::read(&heard).unwrap_or_default(), b"", "not one frame");
@@ -216,7 +220,11 @@ fn the_supervisors_own_probe_tells_a_stranger_nothing() {
     // A gateway that never listens, while a stranger takes its port behind its back.
     let manifest = world.home(format!(".config/openclaw/profiles/{name}.toml"));
     let command = serde_json::json!([FAKE.display().to_string(), "--port", "{port}", "--never-listen"]);
-    fs::write(&manifest, format!("[runtime]\nkind = \"command\"\ncommand = {command}\n[gateway]\nport = {port}\n")).unwrap();
+    fs::write(
+        &manifest,
+        format!("[runtime]\nkind = \"command\"\ncommand = {command}\n[gateway]\nport = {port}\n"),
+    )
+    .unwrap();
     let start = world.spawn(&["profile", "start", &name]);
     world.until(&name, "a process", |status| status["pid"].is_u64());
     let (mut stranger, heard) = impostor(&world, port);

@@ -141,7 +141,8 @@ fn the_supervisor_keeps_nothing_of_the_shell_that_started_it() {
     let world = World::new();
     let name = world.name("apart");
     std::fs::write(world.path("secret"), "open in the shell").unwrap();
-    let script = format!("umask 000; exec 7<\"$WORLD/secret\" 9>>\"$WORLD/secret\"; \"$OC\" profile start {name}");
+    let script =
+        format!("umask 000; exec 7<\"$WORLD/secret\" 9>>\"$WORLD/secret\"; \"$OC\" profile start {name}");
     let shell = world.script(&["/usr/bin/env", "--chdir", "/tmp"], &script);
     shell.ok();
     let supervisor = world.supervisor();
@@ -150,7 +151,9 @@ fn the_supervisor_keeps_nothing_of_the_shell_that_started_it() {
     for process in [supervisor, gateway] {
         let open = look::descriptors(process);
         assert_eq!(open[&0], "/dev/null");
-        let foreign = |target: &&String| target.contains("secret") || target.contains("/dev/pts") || target.contains("/dev/tty");
+        let foreign = |target: &&String| {
+            target.contains("secret") || target.contains("/dev/pts") || target.contains("/dev/tty")
+        };
         assert_eq!(open.values().find(foreign), None, "{open:?}");
         let umask = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
         assert!(umask.contains("Umask:\t0077"), "{umask}");
@@ -181,7 +184,9 @@ fn a_pipe_that_nobody_reads_any_more_is_no_failure() {
         "man",
         "--help",
     ] {
-        let script = format!("{{ \"$OC\" {words}; echo $? >\"$WORLD/code\"; }} 2>\"$WORLD/err\" | true; cat \"$WORLD/code\" \"$WORLD/err\"");
+        let script = format!(
+            "{{ \"$OC\" {words}; echo $? >\"$WORLD/code\"; }} 2>\"$WORLD/err\" | true; cat \"$WORLD/code\" \"$WORLD/err\""
+        );
         let ended = world.script(&["/usr/bin/env"], &script).ok();
         assert!(!ended.out.contains("panicked"), "{words}: {ended:?}");
         assert!(["0", "141"].contains(&ended.out.trim()), "{words}: {ended:?}");
@@ -228,7 +233,9 @@ fn colours_are_for_terminals_that_want_them() {
 #[test]
 fn completions_and_the_manual_page_are_generated_and_know_every_command() {
     let world = World::new();
-    for (shell, sign) in [("bash", "complete -F"), ("zsh", "#compdef openclaw"), ("fish", "complete -c openclaw")] {
+    for (shell, sign) in
+        [("bash", "complete -F"), ("zsh", "#compdef openclaw"), ("fish", "complete -c openclaw")]
+    {
         let text = world.run(&["completions", shell]).ok().out;
         for word in [sign, "profile", "restart", "supervisor", "health", "adopt"] {
             assert!(text.contains(word), "{shell}: {word}");
@@ -237,7 +244,8 @@ fn completions_and_the_manual_page_are_generated_and_know_every_command() {
     let bash = world.run(&["completions", "bash"]).ok().out;
     std::fs::write(world.path("completions.bash"), bash).unwrap();
     if std::path::Path::new("/bin/bash").exists() {
-        let read = world.script(&["/usr/bin/env"], "/bin/bash -n \"$WORLD/completions.bash\" && echo fine").ok();
+        let read =
+            world.script(&["/usr/bin/env"], "/bin/bash -n \"$WORLD/completions.bash\" && echo fine").ok();
         assert_eq!(read.out, "fine\n", "{read:?}");
     }
     let man = world.run(&["man"]).ok().out;
