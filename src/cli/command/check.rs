@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::start;
 use crate::base::{Error, Kind, ProfileName, Result};
-use crate::cli::{Context, survey};
+use crate::cli::{Context, render, survey};
 use crate::daemon;
 
 /// Compares all profiles and prints what they share.
@@ -31,7 +31,7 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
     }
     if shared.is_empty() {
         if !context.render.is_json() {
-            context.render.text(&format!("{} profiles share nothing\n", known.len()));
+            context.render.text(&format!("{}: nothing is shared\n", render::profiles_counted(known.len())));
         }
         return Ok(());
     }

@@ -15,6 +15,11 @@ use crate::profile::Environment;
 
 pub use progress::Progress;
 
+/// A number of profiles in words.
+pub fn profiles_counted(count: usize) -> String {
+    if count == 1 { "1 profile".into() } else { format!("{count} profiles") }
+}
+
 /// How to print.
 #[derive(Clone, Copy, Debug)]
 pub struct Render {
@@ -125,10 +130,10 @@ impl Render {
             return self.document(status);
         }
         self.text(&format!(
-            "supervisor {}: pid {}, {} profiles, {}, socket {}\n",
+            "supervisor {}: pid {}, {}, {}, socket {}\n",
             status.version,
             status.pid,
-            status.profiles,
+            profiles_counted(status.profiles),
             table::size(status.memory_bytes),
             status.socket
         ));
