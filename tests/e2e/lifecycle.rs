@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 use super::look;
 use super::world::{World, pid, wait_for};
 
+/// What a value must be.
+type Check = fn(&Value) -> bool;
+
 /// The keys of a profile in JSON (DESIGN 3.4), each with what it holds while the gateway is ready.
-const KEYS: [(&str, fn(&Value) -> bool); 25] = [
+const KEYS: [(&str, Check); 25] = [
     ("configPath", Value::is_string),
     ("cpuPercent", Value::is_f64),
     ("intent", |value| value == "up"),

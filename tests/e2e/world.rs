@@ -132,11 +132,6 @@ impl World {
         self.ports.lock().unwrap().name(stem)
     }
 
-    /// Keeps the block at `base` from the other tests.
-    pub fn exactly(&self, base: u16) {
-        self.ports.lock().unwrap().exactly(base);
-    }
-
     /// The gateways of this world may outlive its supervisor: the test ends that one by force.
     pub fn may_leave_gateways(&self) {
         self.orphans.store(true, Ordering::Relaxed);
