@@ -15,6 +15,9 @@ use crate::host::signal as own;
 use crate::profile::SupervisorPaths;
 use crate::wire::control::PROFILE_START;
 
+/// What a supervisor that ends answers, if it still answers.
+const ENDING: [&str; 2] = ["supervisor_gone", "supervisor_stopping"];
+
 /// Starts `names` one after the other.
 pub async fn run(context: &Context, names: &[ProfileName]) -> Result<()> {
     for name in names {
@@ -29,7 +32,13 @@ pub async fn bring_up(context: &Context, names: &[ProfileName], method: &str, ve
     let mut supervisor = launch::connect_or_start(&paths).await?;
     let mut started = Vec::new();
     for name in names {
-        started.push(one(context, &mut supervisor, name, method, verb).await?);
+        let mut status = one(context, &mut supervisor, name, method, verb).await;
+        if status.as_ref().is_err_and(|error| ENDING.contains(&error.code())) {
+            // That one was on its way out; what is wanted is a gateway that runs, so the next one is asked.
+            supervisor = launch::connect_or_start(&paths).await?;
+            status = one(context, &mut supervisor, name, method, verb).await;
+        }
+        started.push(status?);
     }
     // The figures of memory come from a fresh look, not from the moment of readiness.
     let sampled = survey::supervised(&mut supervisor).await.unwrap_or_default();
