@@ -12,7 +12,7 @@ use crate::base::{ProfileName, Result};
 use crate::client::control::Supervisor;
 use crate::daemon::DISK;
 use crate::host::lock::Record;
-use crate::host::{process, socket};
+use crate::host::{files, process, socket};
 use crate::link::http;
 use crate::profile::status::described;
 use crate::profile::{Profile, Registry, SupervisorPaths};
@@ -72,7 +72,10 @@ pub async fn all(context: &Context) -> Result<Vec<ProfileStatus>> {
                 status
             }
             (Ok(profile), None) => observed(profile).await,
-            (Err(error), None) => broken(&name, error),
+            (Err(error), None) => {
+                let managed = files::identity(&paths.manifest(&name)).is_some();
+                ProfileStatus { managed, ..broken(&name, error) }
+            }
         };
         profiles.push(status);
     }

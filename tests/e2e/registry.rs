@@ -226,3 +226,11 @@ fn incident_b2_what_another_profile_exported_is_not_used() {
     assert_ne!(created["port"], other);
     assert!(look::tree(&world.state("home")).len() == 1);
 }
+
+#[test]
+fn a_remote_template_creates_nothing_on_this_host() {
+    let world = World::new();
+    let refused = world.run(&["profile", "create", "home", "--from", "remote", "--json"]);
+    refused.refused(2, "profile_remote");
+    assert!(!world.state("home").exists() && !world.home(".config/openclaw/profiles/home.toml").exists());
+}

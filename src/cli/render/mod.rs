@@ -116,12 +116,14 @@ impl Render {
         }
         self.text(&table::profiles(profiles, self.colour));
         self.warnings(profiles);
-        for profile in profiles {
-            let name = &profile.name;
-            self.text(&format!(
-                "\ntalk to it: openclaw --profile {name} health\nits output: openclaw profile logs {name} -f\nstop it:    openclaw profile stop {name}\n"
-            ));
-        }
+        let name = match profiles {
+            [one] => one.name.as_str(),
+            _ => "NAME",
+        };
+        self.text(&format!(
+            "\ntalk to it: openclaw --profile {name} health\nits output: openclaw profile logs {name} -f\n\
+             stop it:    openclaw profile stop {name}\n"
+        ));
     }
 
     /// Prints the supervisor's status.
