@@ -3,7 +3,6 @@
 
 use serde_json::json;
 
-use super::start;
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::{Context, render, survey};
 use crate::daemon;
@@ -13,7 +12,7 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
     let registry = survey::registry(context)?;
     let known = registry.names()?;
     if let Some(name) = only.filter(|name| !known.contains(name)) {
-        return Err(start::unknown(name, &known));
+        return Err(survey::unknown(name, &known));
     }
     let mut shared = daemon::sharings(&registry)?;
     shared.retain(|sharing| only.is_none_or(|name| sharing.a == *name || sharing.b == *name));

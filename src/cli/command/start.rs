@@ -94,19 +94,6 @@ async fn one(
     }
 }
 
-/// What `stop` and `restart` say of a name that nobody knows.
-pub fn unknown(name: &ProfileName, known: &[ProfileName]) -> Error {
-    let exist = match known {
-        [] => "there are none yet".to_owned(),
-        known => {
-            format!("there are: {}", known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-        }
-    };
-    Error::new(Kind::NotRunning, "profile_unknown", format!("there is no profile `{name}`; {exist}"))
-        .profile(name)
-        .remedy(format!("create and start it: openclaw profile start {name}"))
-}
-
 /// The document of several stopped profiles.
 pub fn several(profiles: &[ProfileStatus]) -> serde_json::Value {
     match profiles {
