@@ -305,6 +305,18 @@ fn port_of(text: &str) -> Option<u16> {
     text.rsplit_once(':').map_or(text, |(_, port)| port).parse().ok().filter(|port| *port > 0)
 }
 
+/// Whether a word is the title that a running gateway gives itself, in full or as the kernel cuts it.
+pub fn is_gateway_title(word: &str) -> bool {
+    entry::is_title(base_name(word))
+}
+
+/// Whether an executable is one that a gateway can be: an interpreter of JavaScript, or OpenClaw itself. The kernel's
+/// mark of a file that was replaced meanwhile does not matter.
+pub fn runs_gateways(executable: &str) -> bool {
+    let name = base_name(executable.strip_suffix(" (deleted)").unwrap_or(executable));
+    runner::is_interpreter(name) || entry::is_name(name) || entry::is_title(name)
+}
+
 /// The last part of a path.
 pub(super) fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
