@@ -3,12 +3,14 @@
 
 pub mod cgroup;
 pub mod facts;
+pub mod host;
 pub mod judge;
 pub mod process;
 pub mod verdict;
 
 pub use cgroup::{Manager, ManagerKind};
 pub use facts::{Claim, Facts, Listener};
+pub use host::{HostFacts, HostReport, primary_refusal, survey};
 pub use judge::judge;
 pub use process::{Process, judge_process};
 pub use verdict::{Code, Conflict, Severity, first_refusal};
