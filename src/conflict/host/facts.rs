@@ -171,7 +171,11 @@ impl HostFacts {
     /// The same in one order, whatever the order it was found in; a process seen twice is one gateway.
     pub(super) fn ordered(&self) -> HostFacts {
         let mut facts = self.clone();
-        facts.units.sort_by(|a, b| unit_key(a).cmp(&unit_key(b)));
+        // Of two views of one unit the more alarming one counts.
+        let view = |unit: &FoundUnit| {
+            (!unit.enabled, unit.masked, unit.verdict.role, unit.verdict.profile.clone(), unit.verdict.port)
+        };
+        facts.units.sort_by(|a, b| (unit_key(a), view(a)).cmp(&(unit_key(b), view(b))));
         facts.units.dedup_by(|a, b| unit_key(a) == unit_key(b));
         facts.profiles.sort_by(|a, b| (&a.name, &a.state_dir).cmp(&(&b.name, &b.state_dir)));
         for gateway in &mut facts.gateways {

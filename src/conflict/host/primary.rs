@@ -31,7 +31,7 @@ pub fn primary_refusal(claim: &PrimaryClaim, gateways: &[FoundGateway]) -> Optio
             && may_be_same(gateway.user.as_ref(), claim.user.as_ref())
     };
     let mut others: Vec<&FoundGateway> =
-        gateways.iter().filter(|gateway| !gateway.apart && !(gateway.ours && same(gateway))).collect();
+        gateways.iter().filter(|gateway| !(gateway.apart || (gateway.ours && same(gateway)))).collect();
     // The one of the claimed profile explains most; beyond that the order is only to be the same each time.
     others.sort_by_key(|gateway| (!same(gateway), (*gateway).clone()));
     let holder = *others.first()?;

@@ -1,3 +1,5 @@
+//! Each code of a conflict, with the remedy that meets only the intruder, in any order of what was found.
+
 use super::*;
 use crate::base::PortBlock;
 use crate::base::record::Isolation;

@@ -1,3 +1,5 @@
+//! Command lines, what they are, and whose.
+
 use super::*;
 
 fn verdict_in(line: &str, environment: &[(&str, &str)]) -> Verdict {
