@@ -52,6 +52,9 @@ pub enum Command {
     /// Run or ask the selected profile's gateway
     #[command(subcommand)]
     Gateway(Gateway),
+    /// Every gateway on this host, whoever started it
+    #[command(subcommand)]
+    Host(Host),
     /// Ask the selected profile's gateway how it is
     Health,
     /// Print the completions of a shell
@@ -191,6 +194,19 @@ pub enum Supervisor {
     Status,
     /// Stop every gateway and the supervisor; what was up comes back with the next one
     Stop,
+}
+
+/// `openclaw host …`
+#[derive(Debug, Subcommand)]
+pub enum Host {
+    /// Show every gateway with its owner
+    Status,
+    /// Show what two gateways or services both want, and what to do; exit 4 when there is something
+    Conflicts {
+        /// Tell how each verdict was reached
+        #[arg(long)]
+        explain: bool,
+    },
 }
 
 /// `openclaw gateway …`

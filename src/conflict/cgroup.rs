@@ -22,6 +22,20 @@ pub enum ManagerKind {
     Unknown,
 }
 
+impl ManagerKind {
+    /// The word used in tables and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ManagerKind::SystemdUser => "systemd-user",
+            ManagerKind::SystemdSystem => "systemd-system",
+            ManagerKind::Launchd => "launchd",
+            ManagerKind::Container => "container",
+            ManagerKind::None => "none",
+            ManagerKind::Unknown => "unknown",
+        }
+    }
+}
+
 /// Who looks after a process (DESIGN 3.4).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

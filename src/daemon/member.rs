@@ -4,9 +4,10 @@
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::Setup;
 use super::capture::Capture;
+use super::prepare::{self, Occasion};
 use super::ready::{Seen, Target};
-use super::{Setup, prepare};
 use crate::base::record::{LastExit, Owner, Probe, ProfileStatus, Runtime, State};
 use crate::base::{Error, Kind, ProfileName};
 use crate::host::clock::epoch_ms;
@@ -71,6 +72,8 @@ pub struct Member {
     pub profile: Option<Profile>,
     /// What its last run was made of.
     pub runtime: Option<Runtime>,
+    /// Why the next launch is made.
+    pub occasion: Occasion,
     /// Whether the real program's own repair was tried since the user last asked for a start.
     pub repaired: bool,
     /// The current run.
@@ -90,6 +93,7 @@ impl Member {
             name,
             profile: None,
             runtime: None,
+            occasion: Occasion::Again,
             repaired: false,
             live: None,
             last_exit: None,

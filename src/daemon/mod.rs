@@ -6,6 +6,7 @@
 //! the orders.
 
 mod capture;
+pub mod census;
 mod control;
 mod driver;
 mod journal;
@@ -27,7 +28,7 @@ use crate::host::lock::{self, Claim, Outcome};
 use crate::host::{clock, files, process};
 use crate::link::{address, unix};
 
-pub use prepare::{Cleared, DISK, clear, sharings};
+pub use prepare::{Cleared, DISK, Occasion, clear, sharings};
 pub use real::{Chosen, choose, find as find_real};
 pub use setup::Setup;
 

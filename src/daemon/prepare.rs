@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use tokio::net::unix::pipe;
 
 use super::Setup;
+use super::census::{self, HOST_LOCK};
 use super::real;
 use crate::access::{Credential, credential as choose, lookup};
 use crate::base::record::{Isolation, Runtime};
 use crate::base::{Error, Kind, ProfileName, Result};
+use crate::conflict::host::{PrimaryClaim, primary_refusal};
 use crate::conflict::{self, Claim as Wanted, Facts, Listener};
 use crate::host::lock::{self, Claim, Outcome, Record};
 use crate::host::output::{self, Output};
@@ -49,11 +51,20 @@ pub struct Prepared {
     pipe: PathBuf,
 }
 
-/// Looks at everything that could forbid a run of `name`, and claims its state directory.
+/// Why a gateway is launched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Somebody asks for a gateway that did not run.
+    Asked,
+    /// It ran before: a restart, or a new supervisor that brings back what was up.
+    Again,
+}
+
+/// Looks at everything that could forbid a run of `profile`, and claims its state directory.
 ///
 /// # Errors
 /// Mostly [`Kind::Config`]: the start is refused for good and the error names the holder and what to do.
-pub fn clear(registry: &Registry<'_>, profile: Profile) -> Result<Cleared> {
+pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> Result<Cleared> {
     let name = profile.name.clone();
     let shared = sharings(registry)?;
     if let Some(sharing) = shared.iter().find(|sharing| sharing.a == name || sharing.b == name) {
@@ -68,6 +79,7 @@ pub fn clear(registry: &Registry<'_>, profile: Profile) -> Result<Cleared> {
         Outcome::Taken => return Err(refusal(&profile, &facts(&profile, true)?)),
     };
     if profile.isolation == Isolation::Primary {
+        refuse_second_primary(registry, &profile, occasion)?;
         claims.push(host_slot(&profile, registry.environment())?);
     }
     // The verdict that counts: under the claim, with the port as it is now.
@@ -90,9 +102,25 @@ pub fn clear(registry: &Registry<'_>, profile: Profile) -> Result<Cleared> {
     Ok(Cleared { profile, claims })
 }
 
+/// Refuses a primary gateway while any other gateway runs on the host, whoever started it (invariant I2).
+fn refuse_second_primary(registry: &Registry<'_>, profile: &Profile, occasion: Occasion) -> Result<()> {
+    let mut found = census::gateways(&census::profiles(registry)?, registry.environment());
+    // What was started beside it on purpose, while it ran, is no reason to let it stay down.
+    found.retain(|gateway| !(gateway.ours && occasion == Occasion::Again));
+    let claim = PrimaryClaim {
+        profile: profile.name.clone(),
+        isolation: profile.isolation,
+        user: process::user_name(process::own_user()),
+    };
+    match primary_refusal(&claim, &found) {
+        Some(conflict) => Err(conflict.to_error()),
+        None => Ok(()),
+    }
+}
+
 /// The host's slot for its primary gateway, which is one for all users (invariant I2).
 fn host_slot(profile: &Profile, environment: &Environment) -> Result<Claim> {
-    let path = slot::path(environment.get("OPENCLAW_HOST_LOCK"));
+    let path = slot::path(environment.get(HOST_LOCK));
     match slot::claim(&path)? {
         Outcome::Held(claim) => Ok(claim),
         Outcome::Taken => {
@@ -171,7 +199,7 @@ fn refusal(profile: &Profile, facts: &Facts) -> Error {
 ///
 /// # Errors
 /// As [`clear`]; [`Kind::Unavailable`] when the real program is asked for and not installed.
-pub fn launch(setup: &Setup, name: &ProfileName, repair: bool) -> Result<Prepared> {
+pub fn launch(setup: &Setup, name: &ProfileName, occasion: Occasion, repair: bool) -> Result<Prepared> {
     let registry = Registry::new(DISK, &setup.environment)?;
     let profile = registry.load(name)?;
     if profile.remote.is_some() {
@@ -181,7 +209,7 @@ pub fn launch(setup: &Setup, name: &ProfileName, repair: bool) -> Result<Prepare
                 "links to remote gateways are not in this version; remove the manifest or make it local",
             ));
     }
-    let Cleared { profile, claims } = clear(&registry, profile)?;
+    let Cleared { profile, claims } = clear(&registry, profile, occasion)?;
     let found = real::choose(&profile, &setup.environment)?;
     let (runtime, program) = (found.runtime(), process::own_program());
     if let Some(real) = found.installed().filter(|_| repair) {

@@ -11,6 +11,7 @@ use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 
+use super::census::{Details, Line};
 use super::socket::Listener;
 
 /// A field of `/proc/PID/stat`, counted from 1 as proc(5) does; only fields behind the command name.
@@ -218,4 +219,45 @@ pub fn widen_pipe(pipe: &fs::File) {
 pub fn same_program(pid: u32) -> bool {
     let identity = |path: String| super::files::identity(Path::new(&path));
     identity(format!("/proc/{pid}/exe")).is_some_and(|other| Some(other) == identity("/proc/self/exe".into()))
+}
+
+/// The command lines of every process that has one; kernel threads have none.
+pub fn command_lines() -> Vec<Line> {
+    let read = |pid: u32| {
+        let text = fs::read(format!("/proc/{pid}/cmdline")).ok().filter(|text| !text.is_empty())?;
+        let words = text.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+        Some(Line { pid, argv: words.collect() })
+    };
+    pids().filter_map(read).collect()
+}
+
+/// More about `pid`.
+pub fn details(pid: u32) -> Details {
+    let text = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
+    let link = |file: &str| {
+        fs::read_link(format!("/proc/{pid}/{file}")).ok().map(|path| path.to_string_lossy().into_owned())
+    };
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok().map(|text| {
+        let pairs = text.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        pairs.filter_map(|pair| pair.split_once('=').map(|(n, v)| (n.to_owned(), v.to_owned()))).collect()
+    });
+    let network = fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+    Details {
+        comm: text("comm").map(|name| name.trim().to_owned()),
+        exe: link("exe"),
+        environment,
+        directory: link("cwd"),
+        cgroup: text("cgroup"),
+        uid: user_of(pid),
+        apart: network.is_some() && network != fs::read_link("/proc/self/ns/net").ok(),
+    }
+}
+
+/// The inodes of the sockets that any of `pids` has open, as far as we may look.
+pub fn sockets_of(pids: &[u32]) -> Vec<u32> {
+    let sockets = pids.iter().flat_map(|pid| descriptors(*pid)).filter_map(|descriptor| {
+        let target = fs::read_link(descriptor).ok()?;
+        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    });
+    sockets.collect()
 }

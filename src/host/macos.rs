@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
+use super::census::{Details, Line};
 use super::socket::Listener;
 
 fn look(pids: ProcessesToUpdate<'_>, wanted: ProcessRefreshKind) -> Option<System> {
@@ -138,4 +139,46 @@ pub fn same_program(pid: u32) -> bool {
     let system = look(ProcessesToUpdate::Some(&[pid]), wanted);
     let process = system.as_ref().and_then(|system| system.process(pid));
     process.and_then(sysinfo::Process::exe) == std::env::current_exe().ok().as_deref()
+}
+
+/// The command lines of every process that has one.
+pub fn command_lines() -> Vec<Line> {
+    let wanted = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always);
+    let Some(system) = look(ProcessesToUpdate::All, wanted) else { return Vec::new() };
+    let words = |process: &sysinfo::Process| {
+        process.cmd().iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<String>>()
+    };
+    let all =
+        system.processes().values().map(|process| Line { pid: process.pid().as_u32(), argv: words(process) });
+    all.filter(|line| !line.argv.is_empty()).collect()
+}
+
+/// More about `pid`.
+pub fn details(pid: u32) -> Details {
+    let found = Pid::from_u32(pid);
+    let wanted = ProcessRefreshKind::nothing()
+        .with_exe(UpdateKind::Always)
+        .with_cwd(UpdateKind::Always)
+        .with_environ(UpdateKind::Always);
+    let system = look(ProcessesToUpdate::Some(&[found]), wanted);
+    let Some(process) = system.as_ref().and_then(|system| system.process(found)) else {
+        return Details::default();
+    };
+    let pairs = process.environ().iter().filter_map(|pair| {
+        pair.to_str()?.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+    });
+    Details {
+        comm: Some(process.name().to_string_lossy().into_owned()),
+        exe: process.exe().map(|path| path.display().to_string()),
+        environment: Some(pairs.collect()).filter(|all: &std::collections::BTreeMap<_, _>| !all.is_empty()),
+        directory: process.cwd().map(|path| path.display().to_string()),
+        cgroup: None,
+        uid: user_of(pid),
+        apart: false,
+    }
+}
+
+/// macOS gives sockets no number that could be compared.
+pub fn sockets_of(_pids: &[u32]) -> Vec<u32> {
+    Vec::new()
 }

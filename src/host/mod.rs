@@ -2,6 +2,7 @@
 //! Nothing here decides anything. What differs between systems stands in `linux.rs` and `macos.rs` behind
 //! the same signatures; nothing above asks which system it is.
 
+pub mod census;
 pub mod clock;
 pub mod files;
 pub mod inherit;
@@ -15,6 +16,7 @@ pub mod slot;
 pub mod socket;
 pub mod tail;
 pub mod trace;
+pub mod units;
 
 #[cfg(target_os = "linux")]
 mod linux;

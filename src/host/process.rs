@@ -206,6 +206,11 @@ pub fn own_pid() -> u32 {
     std::process::id()
 }
 
+/// The user of this process.
+pub fn own_user() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
 /// Resident memory of this process in bytes.
 pub fn own_memory() -> u64 {
     usage(&[std::process::id()]).memory_bytes

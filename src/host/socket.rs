@@ -27,6 +27,14 @@ pub fn listeners_on(port: u16) -> io::Result<Vec<Listener>> {
     system::listeners(Some(port))
 }
 
+/// Every socket that listens.
+///
+/// # Errors
+/// When the kernel cannot be asked.
+pub fn all_listeners() -> io::Result<Vec<Listener>> {
+    system::listeners(None)
+}
+
 /// Every port that somebody listens on.
 ///
 /// # Errors

@@ -42,7 +42,7 @@ const PASSED: [&str; 26] = [
     "no_proxy",
 ];
 
-/// Where the host slot is kept; it belongs to the machine, not to a profile, and our own gateway asks for it.
+/// Where the host slot is kept; it belongs to the machine, not to a profile, and shows to which host a gateway counts.
 const HOST_LOCK: &str = "OPENCLAW_HOST_LOCK";
 
 /// Variables that no manifest can let through: they pin the profile, carry its credentials, or claim another
@@ -82,7 +82,7 @@ pub fn child_env(profile: &Profile, runtime: Runtime, env: &Environment) -> BTre
     let passes = |name: &str| {
         PASSED.contains(&name)
             || name.starts_with("LC_")
-            || (name == HOST_LOCK && runtime == Runtime::Embedded)
+            || name == HOST_LOCK
             || (profile.pass_env.iter().any(|passed| passed == name) && check_passable(name).is_ok())
     };
     let mut vars: BTreeMap<String, String> = env
@@ -190,6 +190,7 @@ mod tests {
             ("LC_ALL", "C.UTF-8"),
             ("OPENCLAW_CONFIG_PATH", "/h/.openclaw-work/openclaw.json"),
             ("OPENCLAW_GATEWAY_PORT", "41984"),
+            ("OPENCLAW_HOST_LOCK", "/lock"),
             ("OPENCLAW_NO_RESPAWN", "1"),
             ("OPENCLAW_PROFILE", "work"),
             ("OPENCLAW_SERVICE_REPAIR_POLICY", "external"),

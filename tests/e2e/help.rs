@@ -26,6 +26,7 @@ fn the_first_help_page() {
           profile      Start, stop and look after profiles
           supervisor   The background process that keeps gateways alive
           gateway      Run or ask the selected profile's gateway
+          host         Every gateway on this host, whoever started it
           health       Ask the selected profile's gateway how it is
           completions  Print the completions of a shell
 

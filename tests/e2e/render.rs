@@ -105,6 +105,7 @@ fn a_session_from_nothing_to_ready_and_back() {
             talk to it: openclaw --profile lookout health
             its output: openclaw profile logs lookout -f
             stop it:  openclaw profile stop lookout
+            ! this host now has: lookout (port PORT)
             $ openclaw profile show lookout
             profile  lookout
             state  ready

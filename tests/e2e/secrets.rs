@@ -143,6 +143,7 @@ fn a_childs_environment_is_what_the_manifest_and_the_allow_list_let_in() {
         "OPENCLAW_CLAIM_FD",
         "OPENCLAW_CONFIG_PATH",
         "OPENCLAW_GATEWAY_PORT",
+        "OPENCLAW_HOST_LOCK",
         "OPENCLAW_PROFILE",
         "OPENCLAW_STATE_DIR",
         "OPENCLAW_WORKSPACE_DIR",

@@ -8,7 +8,7 @@ use super::supervisor_run::stop_signal;
 use crate::access::{Credential, credential, lookup};
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, block_on, survey};
-use crate::daemon::{self, Chosen, DISK};
+use crate::daemon::{self, Chosen, DISK, Occasion};
 use crate::gateway::{self, Auth, Limits, LogFile, LogLayer, Options};
 use crate::host::inherit::{self, CLAIM_VARIABLE};
 use crate::host::lock::{Claim, Record};
@@ -34,7 +34,7 @@ pub fn run(context: &Context, port: Option<u16>) -> Result<()> {
         // The supervisor has looked, claimed and decided; what it spawns under this name is the embedded one.
         return embedded(&registry, &profile);
     }
-    let cleared = daemon::clear(&registry, profile)?;
+    let cleared = daemon::clear(&registry, profile, Occasion::Asked)?;
     let chosen = daemon::choose(&cleared.profile, &context.environment)?;
     let profile = &cleared.profile;
     // A record that cannot be written only informs less; the lock itself is held.

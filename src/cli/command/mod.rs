@@ -8,6 +8,7 @@ mod environment;
 mod exec;
 mod gateway_call;
 mod gateway_run;
+mod host;
 mod list;
 mod logs;
 mod restart;
@@ -18,7 +19,7 @@ mod supervisor_run;
 mod supervisor_status;
 mod supervisor_stop;
 
-use super::args::{Command, Gateway, Profile, Supervisor};
+use super::args::{Command, Gateway, Host, Profile, Supervisor};
 use super::{Context, block_on};
 use crate::base::Result;
 
@@ -32,6 +33,8 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Supervisor(Supervisor::Run { background }) => supervisor_run::run(context, background),
         Command::Supervisor(Supervisor::Status) => block_on(supervisor_status::run(context)),
         Command::Supervisor(Supervisor::Stop) => block_on(supervisor_stop::run(context)),
+        Command::Host(Host::Status) => host::status(context),
+        Command::Host(Host::Conflicts { explain }) => host::conflicts(context, explain),
         Command::Gateway(Gateway::Run { port }) => gateway_run::run(context, port),
         Command::Gateway(Gateway::Health) | Command::Health => block_on(gateway_call::health(context)),
         Command::Gateway(Gateway::Call { method, params }) => {

@@ -4,13 +4,14 @@
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::create;
+use super::{create, host};
 use crate::base::record::{ProfileStatus, State};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::render::Progress;
 use crate::cli::{Context, survey};
 use crate::client::control::Supervisor;
 use crate::client::launch;
+use crate::daemon::census;
 use crate::host::signal as own;
 use crate::profile::SupervisorPaths;
 use crate::wire::control::PROFILE_START;
@@ -50,6 +51,11 @@ pub async fn bring_up(context: &Context, names: &[ProfileName], method: &str, ve
         }
     }
     context.render.started(&started);
+    if !context.render.is_json() {
+        let registry = survey::registry(context)?;
+        let gateways = census::gateways(&census::profiles(&registry)?, &context.environment);
+        context.render.notice(&format!("this host now has: {}", host::in_one_line(&gateways)));
+    }
     Ok(())
 }
 

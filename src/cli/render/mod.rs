@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::base::Error;
 use crate::base::record::{ProfileStatus, SupervisorStatus};
+use crate::conflict::host::{FoundGateway, HostReport};
 use crate::profile::Environment;
 
 pub use progress::Progress;
@@ -124,6 +125,29 @@ impl Render {
             "\ntalk to it: openclaw --profile {name} health\nits output: openclaw profile logs {name} -f\n\
              stop it:    openclaw profile stop {name}\n"
         ));
+    }
+
+    /// Prints gateways as a table.
+    pub fn gateways(self, gateways: &[FoundGateway]) {
+        if gateways.is_empty() {
+            self.text("no gateway runs on this host\n");
+            return;
+        }
+        self.text(&table::gateways(gateways));
+    }
+
+    /// Prints what the host has and what is wrong with it.
+    pub fn host_report(self, report: &HostReport) {
+        self.gateways(&report.gateways);
+        for conflict in &report.conflicts {
+            self.text(&table::conflict(conflict));
+        }
+        for reason in &report.explain {
+            self.text(&format!("{reason}\n"));
+        }
+        if report.conflicts.is_empty() {
+            self.text("no conflicts\n");
+        }
     }
 
     /// Prints the supervisor's status.

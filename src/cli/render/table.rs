@@ -5,6 +5,8 @@ use std::time::Duration;
 use comfy_table::{Cell, Color, ContentArrangement, Table, TableStyle};
 
 use crate::base::record::{Holder, Intent, ProfileStatus, State};
+use crate::conflict::Conflict;
+use crate::conflict::host::FoundGateway;
 
 /// Profiles, one a row.
 pub fn profiles(profiles: &[ProfileStatus], colour: bool) -> String {
@@ -25,8 +27,41 @@ pub fn profiles(profiles: &[ProfileStatus], colour: bool) -> String {
             Cell::new(if profile.managed { "yes" } else { "no" }),
         ]);
     }
-    let text = table.to_string();
-    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    trimmed(&table)
+}
+
+/// Gateways of the host, one a row.
+pub fn gateways(gateways: &[FoundGateway]) -> String {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["PROFILE", "PID", "USER", "PROGRAM", "PORT", "MANAGER", "OURS"]);
+    for gateway in gateways {
+        table.add_row([
+            or_dash(gateway.profile.as_ref()),
+            or_dash(gateway.pid),
+            or_dash(gateway.user.as_ref()),
+            or_dash(gateway.program.as_ref()),
+            or_dash(gateway.port),
+            gateway.manager.unit.clone().unwrap_or_else(|| gateway.manager.kind.as_str().to_owned()),
+            if gateway.ours { "yes" } else { "no" }.to_owned(),
+        ]);
+    }
+    trimmed(&table)
+}
+
+/// A conflict: what, who, what to do, and how that was found where it is told.
+pub fn conflict(conflict: &Conflict) -> String {
+    let mut text = format!("{}: {}\n", conflict.code.as_str(), conflict.message);
+    if let Some(held) = &conflict.holder {
+        text.push_str(&format!("  held by: {}\n", holder(held)));
+    }
+    text.push_str(&format!("  try: {}\n", conflict.remedy));
+    text.extend(conflict.explain.iter().map(|reason| format!("  because {reason}\n")));
+    text
+}
+
+fn trimmed(table: &Table) -> String {
+    table.to_string().lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 fn state(profile: &ProfileStatus, colour: bool) -> Cell {

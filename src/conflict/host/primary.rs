@@ -44,7 +44,7 @@ pub fn primary_refusal(claim: &PrimaryClaim, gateways: &[FoundGateway]) -> Optio
         more => format!(", and {more} more"),
     };
     let remedy = if same(holder) {
-        format!("use the one that runs: openclaw --profile {name} gateway status")
+        format!("use the one that runs: openclaw --profile {name} health")
     } else if name.is_default() {
         "start a gateway of its own beside it, isolated: openclaw profile start work".into()
     } else {

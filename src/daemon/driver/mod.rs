@@ -15,12 +15,12 @@ use super::Setup;
 use super::journal::{self, Journal};
 use super::mailbox::{Note, Order, Orders, Verb};
 use super::member::{Live, Member, View};
-use super::prepare;
+use super::prepare::{self, Occasion};
 use crate::base::record::{Intent, SupervisorStatus};
 use crate::base::{Error, Kind, Moment, ProfileName, Result};
 use crate::host::clock::epoch_ms;
 use crate::host::process;
-use crate::supervise::{Action, Event, Fleet, Policy, Report, Run, Tagged, Timer};
+use crate::supervise::{Action, Condition, Event, Fleet, Policy, Report, Run, Tagged, Timer};
 
 /// Distance between two rounds of probes of the gateways that are ready; all profiles share a round.
 const PULSE: Duration = Duration::from_secs(15);
@@ -172,6 +172,10 @@ impl Driver {
         self.enlist(name, Intent::Down);
         if let Some(member) = self.members.get_mut(name) {
             member.repaired = false;
+            let condition = self.fleet.get(name).map(|instance| instance.condition());
+            if matches!(condition, Some(Condition::Down | Condition::Broken)) {
+                member.occasion = Occasion::Asked;
+            }
         }
         let now = self.now();
         let actions = match verb {

@@ -9,7 +9,7 @@ use crate::base::{Kind, ProfileName, Result};
 use crate::daemon::capture::{self, Capture};
 use crate::daemon::mailbox::Note;
 use crate::daemon::member::Live;
-use crate::daemon::prepare::{self, Prepared};
+use crate::daemon::prepare::{self, Occasion, Prepared};
 use crate::daemon::ready;
 use crate::host::lock::Record;
 use crate::host::{process, reap};
@@ -17,11 +17,12 @@ use crate::supervise::{Event, GiveUp, Run, Signal, SweepEvent, Tagged};
 
 impl Driver {
     /// Looks before the launch, on a thread of its own: a slow disk of one profile delays no other.
-    pub(super) fn prepare(&self, name: ProfileName, run: Run) {
+    pub(super) fn prepare(&mut self, name: ProfileName, run: Run) {
         let (setup, notes) = (self.setup.clone(), self.notes.clone());
-        let repair = self.members.get(&name).is_some_and(|member| member.repaired);
+        let Some(member) = self.members.get_mut(&name) else { return };
+        let (occasion, repair) = (std::mem::replace(&mut member.occasion, Occasion::Again), member.repaired);
         tokio::task::spawn_blocking(move || {
-            let prepared = prepare::launch(&setup, &name, repair);
+            let prepared = prepare::launch(&setup, &name, occasion, repair);
             let _ = notes.send(Note::Prepared(name, run, Box::new(prepared)));
         });
     }

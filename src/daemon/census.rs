@@ -1,0 +1,132 @@
+//! Every gateway on the host, whoever started it: the kernel's facts, judged by `conflict` and `service`. Used
+//! before a primary gateway starts and by `host status` and `host conflicts`.
+
+use std::path::PathBuf;
+
+use crate::base::Result;
+use crate::base::record::HolderKind;
+use crate::conflict::host::{FoundGateway, KnownProfile, Recorded};
+use crate::conflict::process::{Found, Process, judge_process};
+use crate::host::census::{self, Details, Line};
+use crate::host::lock::Record;
+use crate::host::socket::{self, Listener};
+use crate::host::{files, process};
+use crate::profile::{Environment, Registry};
+use crate::service::verdict::{Command, Role};
+
+/// The variable that moves the host's slot; what runs under another slot counts to another host.
+pub const HOST_LOCK: &str = "OPENCLAW_HOST_LOCK";
+
+/// The profiles of this user, with what their last runs left written.
+///
+/// # Errors
+/// When the profiles cannot be listed. One whose files are broken is left out.
+pub fn profiles(registry: &Registry<'_>) -> Result<Vec<KnownProfile>> {
+    let all = registry.all()?.into_iter().filter_map(|(_, profile)| profile.ok());
+    Ok(all
+        .filter(|profile| profile.remote.is_none())
+        .map(|profile| {
+            let state_dir = files::real_path(&profile.paths.state_dir);
+            let record = Record::read(&state_dir)
+                .map(|record| Recorded { pid: record.pid, proved: record.is_proved(&state_dir) });
+            KnownProfile {
+                name: profile.name,
+                isolation: profile.isolation,
+                port: profile.port,
+                block: profile.block,
+                state_dir,
+                managed: profile.managed,
+                record,
+            }
+        })
+        .collect())
+}
+
+/// The gateways that run now, each process once, except this process itself.
+pub fn gateways(profiles: &[KnownProfile], environment: &Environment) -> Vec<FoundGateway> {
+    // A kernel that does not tell leaves the ports to what the command lines say.
+    let listeners = socket::all_listeners().unwrap_or_default();
+    let recorded = |pid: u32| {
+        profiles.iter().find(|known| known.record.is_some_and(|record| record.proved && record.pid == pid))
+    };
+    let lines = census::command_lines();
+    let candidates = lines.iter().filter(|line| {
+        line.pid != process::own_pid() && (is_gateway(line, None) || recorded(line.pid).is_some())
+    });
+    candidates
+        .filter_map(|line| {
+            let details = census::details(line.pid);
+            let variables = details.environment.clone().map(Environment::from_pairs);
+            if !same_host(environment, variables.as_ref()) {
+                return None;
+            }
+            let found = judge(line, Some((&details, variables.as_ref())));
+            let known = recorded(line.pid);
+            (known.is_some() || found.verdict.role == Role::Gateway)
+                .then(|| describe(line.pid, &details, found, known, &listeners))
+        })
+        .collect()
+}
+
+fn is_gateway(line: &Line, details: Option<(&Details, Option<&Environment>)>) -> bool {
+    judge(line, details).verdict.role == Role::Gateway
+}
+
+fn judge(line: &Line, details: Option<(&Details, Option<&Environment>)>) -> Found {
+    let (seen, variables) = details.map_or((None, None), |(details, variables)| (Some(details), variables));
+    let home = seen.and_then(|details| details.uid).and_then(census::home_of);
+    let home = home.as_ref().and_then(|home| home.to_str());
+    let command = Command {
+        argv: &line.argv,
+        environment: variables,
+        directory: seen.and_then(|details| details.directory.as_deref()),
+        home,
+        read: &|_| None,
+    };
+    judge_process(&Process {
+        command,
+        comm: seen.and_then(|details| details.comm.as_deref()),
+        exe: seen.and_then(|details| details.exe.as_deref()),
+        cgroup: seen.and_then(|details| details.cgroup.as_deref()),
+        label: None,
+    })
+}
+
+/// Whether a process counts to this host: a slot that was moved on purpose, as tests do, is a host of its own.
+fn same_host(ours: &Environment, theirs: Option<&Environment>) -> bool {
+    match theirs.and_then(|variables| variables.get(HOST_LOCK)) {
+        Some(slot) => ours.get(HOST_LOCK) == Some(slot),
+        None => true,
+    }
+}
+
+fn describe(
+    pid: u32,
+    details: &Details,
+    found: Found,
+    known: Option<&KnownProfile>,
+    listeners: &[Listener],
+) -> FoundGateway {
+    let verdict = found.verdict;
+    let listening = census::listening(pid, listeners);
+    let expected = known.map(|known| known.port).or(verdict.likely_port());
+    let on_expected = listening.iter().any(|listener| Some(listener.port) == expected);
+    let port =
+        if on_expected { expected } else { listening.iter().map(|found| found.port).min().or(expected) };
+    let holder = process::holder(Some(pid));
+    FoundGateway {
+        profile: known.map(|known| known.name.clone()).or(verdict.profile),
+        pid: Some(pid),
+        user: census::user(details.uid),
+        program: holder.program,
+        port,
+        state_dir: known
+            .map(|known| known.state_dir.clone())
+            .or_else(|| verdict.state_dir.map(|path: PathBuf| files::real_path(&path))),
+        manager: found.manager,
+        identity: known.and_then(|known| Record::read(&known.state_dir)).map(|record| record.nonce),
+        ours: known.is_some(),
+        embedded: holder.kind == HolderKind::EmbeddedGateway,
+        apart: details.apart,
+    }
+}

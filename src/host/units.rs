@@ -1,0 +1,108 @@
+//! Service files of all managers and scopes, as they lie on the disk, with what the disk alone says of them:
+//! drop-ins, masks, whether something starts them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::files;
+
+/// A systemd service file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitFile {
+    /// The unit's full name.
+    pub name: String,
+    /// Where it was read.
+    pub path: PathBuf,
+    /// Its text and those of its drop-ins, in the order in which they count.
+    pub texts: Vec<String>,
+    /// Whether it is a link to `/dev/null`.
+    pub masked: bool,
+    /// Whether a target of its scope wants or requires it.
+    pub enabled: bool,
+}
+
+/// Folders of the system's manager, the ones that win first.
+pub const SYSTEM_FOLDERS: [&str; 5] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+/// Folders of every user's manager, behind the user's own.
+pub const SHARED_USER_FOLDERS: [&str; 4] =
+    ["/etc/systemd/user", "/run/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"];
+
+/// The services in `folders`, the ones that win first; a name counts once.
+pub fn services(folders: &[PathBuf]) -> Vec<UnitFile> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    let listings: Vec<(&PathBuf, Vec<String>)> =
+        folders.iter().map(|folder| (folder, files::entries(folder).unwrap_or_default())).collect();
+    let wanted = wanted(&listings);
+    for (folder, names) in &listings {
+        for name in names.iter().filter(|name| name.ends_with(".service")) {
+            if seen.insert(name.clone()) {
+                found.push(read(&folder.join(name), name, folders, wanted.contains(name)));
+            }
+        }
+    }
+    found
+}
+
+/// The names that some target's folder of wishes holds.
+fn wanted(listings: &[(&PathBuf, Vec<String>)]) -> BTreeSet<String> {
+    let wishes = |name: &&String| name.ends_with(".wants") || name.ends_with(".requires");
+    let folders =
+        listings.iter().flat_map(|(folder, names)| names.iter().filter(wishes).map(|n| folder.join(n)));
+    folders.flat_map(|folder| files::entries(&folder).unwrap_or_default()).collect()
+}
+
+fn read(path: &Path, name: &str, folders: &[PathBuf], enabled: bool) -> UnitFile {
+    let masked = fs::read_link(path).is_ok_and(|target| target == Path::new("/dev/null"));
+    let mut texts: Vec<String> = Vec::new();
+    if !masked {
+        texts.extend(files::read(path).ok().flatten());
+        for folder in folders.iter().rev().map(|folder| folder.join(format!("{name}.d"))) {
+            let names = files::entries(&folder).unwrap_or_default();
+            let parts = names.iter().filter(|part| part.ends_with(".conf"));
+            texts.extend(parts.filter_map(|part| files::read(&folder.join(part)).ok().flatten()));
+        }
+    }
+    UnitFile { name: name.to_owned(), path: path.to_path_buf(), texts, masked, enabled }
+}
+
+/// The property lists in `folder`, with their bytes.
+pub fn plists(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let names = files::entries(folder).unwrap_or_default();
+    let paths = names.iter().filter(|name| name.ends_with(".plist")).map(|name| folder.join(name));
+    paths.filter_map(|path| fs::read(&path).ok().map(|bytes| (path, bytes))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drop_ins_masks_and_wishes_are_seen_and_the_first_folder_wins() {
+        let dir = tempfile::tempdir().unwrap();
+        let [own, shared] = ["own", "shared"].map(|name| dir.path().join(name));
+        for folder in [&own, &shared] {
+            fs::create_dir_all(folder.join("a.service.d")).unwrap();
+            fs::create_dir_all(folder.join("default.target.wants")).unwrap();
+        }
+        fs::write(own.join("a.service"), "own").unwrap();
+        fs::write(shared.join("a.service"), "shared").unwrap();
+        fs::write(shared.join("a.service.d/10.conf"), "ten").unwrap();
+        fs::write(own.join("a.service.d/20.conf"), "twenty").unwrap();
+        fs::write(own.join("a.service.d/note.txt"), "no").unwrap();
+        std::os::unix::fs::symlink("/dev/null", own.join("b.service")).unwrap();
+        std::os::unix::fs::symlink("../a.service", own.join("default.target.wants/a.service")).unwrap();
+        let found = services(&[own.clone(), shared]);
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].texts.join(" ").as_str(), found[0].enabled), ("own ten twenty", true));
+        assert_eq!((found[1].name.as_str(), found[1].masked, found[1].enabled), ("b.service", true, false));
+    }
+}
