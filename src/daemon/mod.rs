@@ -16,6 +16,7 @@ mod prepare;
 mod ready;
 mod real;
 mod setup;
+mod sharing;
 
 use std::future::Future;
 
@@ -27,9 +28,10 @@ use crate::host::lock::{self, Claim, Outcome};
 use crate::host::{clock, files, process};
 use crate::link::{address, unix};
 
-pub use prepare::{Cleared, DISK, clear, sharings};
+pub use prepare::{Cleared, DISK, clear, refused_for};
 pub use real::{Chosen, choose, find as find_real};
 pub use setup::Setup;
+pub use sharing::{sharings, sharings_among};
 
 /// Claims the right to be this user's supervisor.
 ///
