@@ -9,6 +9,7 @@ mod capture;
 mod control;
 mod driver;
 mod journal;
+mod kept;
 mod mailbox;
 mod member;
 mod order;
@@ -28,6 +29,7 @@ use crate::host::lock::{self, Claim, Outcome};
 use crate::host::{clock, files, process};
 use crate::link::{address, unix};
 
+pub use kept::kept;
 pub use prepare::{Cleared, DISK, clear, refused_for};
 pub use real::{Chosen, choose, find as find_real};
 pub use setup::Setup;

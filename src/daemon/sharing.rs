@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::access::lookup;
 use crate::base::record::Place;
 use crate::base::{Error, Kind, ProfileName, Result, Secret};
@@ -12,7 +14,6 @@ use crate::profile::channels::{self, Owned, Salt};
 use crate::profile::environment::expand_tilde;
 use crate::profile::isolation::{Part, Real, Sharing, Spot, prove};
 use crate::profile::{Environment, GatewayConfig, Profile, Registry, SecretSource, dotenv};
-use serde_json::Value;
 
 /// The variable that moves the directory of channel credentials.
 const CREDENTIALS_VARIABLE: &str = "OPENCLAW_OAUTH_DIR";

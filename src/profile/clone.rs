@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use toml_edit::DocumentMut;
 
+use super::Paths;
 use super::channels::{is_channel, is_credential};
 use super::create::{Fill, manifest_text};
 use super::environment::expand_tilde;
@@ -50,7 +51,7 @@ impl Cloning<'_> {
         let off = channels_off(&mut root);
         if !off.is_empty() {
             notes.push(format!(
-                "the channels {} are disabled and without credentials: give each one of its own, then enable it",
+                "its channels are disabled and without credentials ({}): give each one of its own, then enable it",
                 off.join(", ")
             ));
         }
@@ -202,16 +203,17 @@ fn taken(parent: &mut Map<String, Value>, key: &str) -> Map<String, Value> {
 ///
 /// # Errors
 /// [`crate::base::Kind::Config`], code `manifest_invalid`, when the old text is not TOML.
-pub fn manifest(text: &str, fill: Fill) -> Result<String> {
+pub fn manifest(text: &str, paths: &Paths, fill: Fill) -> Result<String> {
     let document: DocumentMut = text.parse().unwrap_or_default();
-    let named = |table: &str, key: &str| document.get(table).is_some_and(|table| table.get(key).is_some());
-    let only_if = |path: Option<PathBuf>, key: &str| path.filter(|_| named("paths", key));
+    let named = |key: &str| document.get("paths").is_some_and(|table| table.get(key).is_some());
+    let own = |path: &Path, key: &str| named(key).then(|| path.to_owned());
     let shares = document.get("allow_shared_channels").is_some();
     let fill = Fill {
         isolation: Some(Isolation::Isolated),
         allow_shared_channels: shares.then(Vec::new),
-        config_path: only_if(fill.config_path, "config_path"),
-        workspace: only_if(fill.workspace, "workspace"),
+        state_dir: fill.state_dir.or(own(&paths.state_dir, "state_dir")),
+        config_path: own(&paths.config_path, "config_path"),
+        workspace: own(&paths.workspace, "workspace"),
         ..fill
     };
     manifest_text(text, &fill)
@@ -306,13 +308,13 @@ mod tests {
     fn the_manifest_keeps_its_comments_and_gets_its_own_values() {
         let text = "# head\nisolation = \"primary\" # one\nallow_shared_channels = [\"telegram\"] # bots\n\
                     [gateway]\nport = 1 # ours\n[paths]\n# mine\nworkspace = \"~/w\" # here\n";
-        let fill = Fill {
-            port: Some(20000),
-            config_path: Some("/b/openclaw.json".into()),
-            workspace: Some("/b/workspace".into()),
-            ..Fill::default()
+        let paths = Paths {
+            state_dir: "/b".into(),
+            config_path: "/b/openclaw.json".into(),
+            workspace: "/b/workspace".into(),
+            manifest: "/b.toml".into(),
         };
-        let made = manifest(text, fill).unwrap();
+        let made = manifest(text, &paths, Fill { port: Some(20000), ..Fill::default() }).unwrap();
         let parsed = Manifest::parse(&made, Path::new("b.toml")).unwrap();
         assert_eq!((parsed.port, parsed.isolation), (Some(20000), Some(Isolation::Isolated)));
         assert_eq!(parsed.allow_shared_channels, Some(Vec::new()));

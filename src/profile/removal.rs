@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::creation::Creation;
-use super::paths::{CONFIG_FILE, WORKSPACE_DIR};
+use super::paths::CONFIG_FILE;
 
 /// The embedded gateway's own log below [`LOGS`]; rotated ones have a number behind it.
 const GATEWAY_LOG: &str = "gateway.log";
@@ -101,7 +101,7 @@ fn state_dir(remains: &Remains<'_>, entries: &[(String, Node)], plan: &mut Plan)
             (CONFIG_FILE, Node::File) => config(remains, &path, plan),
             (lock, Node::File) if lock == remains.lock => plan.delete(&path, false),
             (LOGS, Node::Directory(logs)) => directory(&path, logs, is_gateway_log, plan),
-            (WORKSPACE_DIR, Node::Directory(files)) if remains.creation.made(&path) => {
+            (_, Node::Directory(files)) if remains.creation.made(&path) => {
                 directory(&path, files, |_| false, plan)
             }
             (_, Node::Other) => plan.keep(&path, "it is no plain file, and is not followed"),
@@ -139,13 +139,13 @@ fn directory(path: &Path, entries: &[(String, Node)], ours: fn(&str) -> bool, pl
 
 fn is_gateway_log(name: &str) -> bool {
     let behind = name.strip_prefix(GATEWAY_LOG);
-    behind.is_some_and(|behind| behind.is_empty() || is_number(behind))
+    behind.is_some_and(is_rotated)
 }
 
-/// Whether `text` is what rotation puts behind a log's name.
-pub fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix('.').unwrap_or_default();
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+/// Whether `behind` is what stands behind the name of a log: nothing, or the number that rotation gave it.
+pub fn is_rotated(behind: &str) -> bool {
+    let digits = behind.strip_prefix('.').unwrap_or_default();
+    behind.is_empty() || (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl Plan {
