@@ -9,9 +9,9 @@ use crate::table::{Bound, Outcome, Row, Unit};
 use crate::world::World;
 
 /// How long a start may echo before what follows counts as rest.
-const SETTLE: Duration = Duration::from_secs(3);
+const SETTLE: Duration = Duration::from_secs(12);
 /// How long wake-ups are counted.
-const WATCH: Duration = Duration::from_secs(10);
+const WATCH: Duration = Duration::from_secs(30);
 
 /// Lines with one profile, `work`, ready; `peer` is supervisord, looking after one tiny child meanwhile.
 pub fn one_profile(world: &World, work: &Outcome<u16>, peer: &Outcome<Service<'_>>) -> Vec<Row> {

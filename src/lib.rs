@@ -7,7 +7,7 @@
 //! | the face | [`cli`] |
 //! | services | [`daemon`], [`gateway`], [`client`] |
 //! | hands | [`host`], [`link`] |
-//! | decisions | [`profile`], [`conflict`], [`supervise`], [`wire`], [`access`] |
+//! | decisions | [`profile`], [`conflict`], [`supervise`], [`wire`], [`access`], [`service`] |
 //! | words | [`base`] |
 
 pub mod access;
@@ -20,5 +20,6 @@ pub mod gateway;
 pub mod host;
 pub mod link;
 pub mod profile;
+pub mod service;
 pub mod supervise;
 pub mod wire;

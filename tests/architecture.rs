@@ -33,7 +33,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
     ("host", &["base"]),
     ("link", &["base", "wire", "host"]),
     ("profile", &["base"]),
-    ("conflict", &["base"]),
+    ("conflict", &["base", "service"]),
     ("supervise", &["base"]),
     ("wire", &["base"]),
     ("access", &["base", "profile"]),

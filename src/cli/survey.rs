@@ -8,11 +8,11 @@ use tokio::time::timeout;
 
 use super::Context;
 use crate::base::record::{Owner, ProfileStatus, State};
-use crate::base::{ProfileName, Result};
+use crate::base::{Error, Kind, ProfileName, Result};
 use crate::client::control::Supervisor;
 use crate::daemon::{self, DISK};
 use crate::host::lock::Record;
-use crate::host::{process, socket};
+use crate::host::{files, process, socket};
 use crate::link::http;
 use crate::profile::isolation::Sharing;
 use crate::profile::status::described;
@@ -35,9 +35,22 @@ pub fn known(context: &Context, name: &ProfileName) -> Result<Profile> {
     let registry = registry(context)?;
     let names = registry.names()?;
     if !names.contains(name) {
-        return Err(super::command::unknown(name, &names));
+        return Err(unknown(name, &names));
     }
     registry.load(name)
+}
+
+/// What is said of a name that nobody knows.
+pub fn unknown(name: &ProfileName, known: &[ProfileName]) -> Error {
+    let exist = match known {
+        [] => "there are none yet".to_owned(),
+        known => {
+            format!("there are: {}", known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
+    };
+    Error::new(Kind::NotRunning, "profile_unknown", format!("there is no profile `{name}`; {exist}"))
+        .profile(name)
+        .remedy(format!("create and start it: openclaw profile start {name}"))
 }
 
 /// What the supervisor says of the profiles that it looks after.
@@ -73,7 +86,10 @@ pub async fn all(context: &Context) -> Result<Vec<ProfileStatus>> {
                 status
             }
             (Ok(profile), None) => observed(profile).await,
-            (Err(error), None) => broken(name, error),
+            (Err(error), None) => {
+                let managed = files::identity(&paths.manifest(name)).is_some();
+                ProfileStatus { managed, ..broken(name, error) }
+            }
         };
         profiles.push(status);
     }
@@ -117,6 +133,6 @@ async fn observed(profile: &Profile) -> ProfileStatus {
 }
 
 /// A profile whose files cannot be read.
-fn broken(name: &ProfileName, error: &crate::base::Error) -> ProfileStatus {
+fn broken(name: &ProfileName, error: &Error) -> ProfileStatus {
     ProfileStatus { state: State::Failed, warnings: vec![error.to_string()], ..ProfileStatus::unknown(name) }
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::access::Credential;
 use crate::base::{Error, Kind, Result};
 use crate::host::lock::Record;
-use crate::host::socket;
+use crate::host::socket::{self, Answers};
 use crate::link::gateway::{Opening, Trouble};
 use crate::profile::Profile;
 use crate::wire::{ConnectParams, Fault};
@@ -92,16 +92,25 @@ fn check_listener(profile: &Profile) -> Result<()> {
             None => error,
         }
     };
-    if let Some(holder) = socket::foreign_user_on(profile.port) {
-        return Err(impostor(Some(holder), "another user's process"));
-    }
     let state_dir = &profile.paths.state_dir;
-    if let Some(record) = Record::read(state_dir).filter(|record| record.is_proved(state_dir))
-        && socket::owned_by_group(profile.port, record.pid) == Some(false)
-    {
-        return Err(impostor(None, &format!("a process that is not its gateway (pid {})", record.pid)));
+    let gateway =
+        Record::read(state_dir).filter(|record| record.is_proved(state_dir)).map(|record| record.pid);
+    match socket::who_answers(profile.port, gateway) {
+        Answers::Ours => Ok(()),
+        // Whoever accepted has gone from the port: it can no longer be known who that was.
+        Answers::Nobody => Err(Error::new(
+            Kind::Unavailable,
+            "gateway_closed",
+            format!("the gateway of `{}` stopped listening; no credential was sent", profile.name),
+        )
+        .profile(&profile.name)
+        .remedy("it may be restarting; try again")),
+        Answers::OtherUser(holder) => Err(impostor(Some(holder), "another user's process")),
+        Answers::OtherProcess => {
+            let pid = gateway.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+            Err(impostor(None, &format!("a process that is not its gateway{pid}")))
+        }
     }
-    Ok(())
 }
 
 /// What went wrong, in the program's own words and exit codes.

@@ -15,8 +15,10 @@ use crate::profile::SupervisorPaths;
 
 /// How long a new supervisor may take until it listens.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
-/// Distance of two attempts to reach a supervisor that somebody else is starting.
-const RETRY: Duration = Duration::from_millis(5);
+/// First distance of two attempts while another supervisor begins or ends; it doubles up to [`RETRY_MAX`].
+const RETRY_MIN: Duration = Duration::from_millis(5);
+/// Longest distance of two such attempts.
+const RETRY_MAX: Duration = Duration::from_millis(100);
 /// Longest report that is read, in bytes.
 const REPORT_MAX: u64 = 64 * 1024;
 
@@ -32,17 +34,19 @@ pub async fn connect_or_start(paths: &SupervisorPaths) -> Result<Supervisor> {
 }
 
 async fn start_and_connect(paths: &SupervisorPaths) -> Result<Supervisor> {
-    match start(paths).await {
-        Ok(()) => {}
-        // Another terminal was faster: its supervisor is ours.
-        Err(error) if error.code() == "supervisor_running" => {}
-        Err(error) => return Err(error),
-    }
+    let mut wait = RETRY_MIN;
     loop {
+        match start(paths).await {
+            Ok(()) => {}
+            // Another terminal was faster, and its supervisor is ours; or one is just ending.
+            Err(error) if error.code() == "supervisor_running" => {}
+            Err(error) => return Err(error),
+        }
         if let Some(supervisor) = Supervisor::connect(paths).await? {
             return Ok(supervisor);
         }
-        sleep(RETRY).await;
+        sleep(wait).await;
+        wait = (wait * 2).min(RETRY_MAX);
     }
 }
 

@@ -100,7 +100,8 @@ fn conflict(
     if is_gateway(&holder) && holder.kind != HolderKind::EmbeddedGateway {
         holder.kind = HolderKind::Gateway;
     }
-    Conflict { code, severity, profile: claim.profile.clone(), port, holder: Some(holder), message, remedy }
+    let profile = Some(claim.profile.clone());
+    Conflict { code, severity, profile, port, holder: Some(holder), message, remedy, explain: Vec::new() }
 }
 
 /// What a port of the claim is for.

@@ -11,21 +11,56 @@ use crate::base::{Error, Kind, ProfileName};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
+    /// The host has its one gateway already.
+    HostHasPrimary,
     /// Somebody listens on a port of the claim.
     PortInUse,
+    /// The ports of two gateways cross.
+    PortBlockOverlap,
     /// Somebody holds the state directory.
     StateDirShared,
+    /// Two gateways have one identity: one is a copy of the other.
+    DuplicateIdentity,
+    /// Two services would run the same gateway.
+    DuplicateService,
+    /// A service starts the gateway on another port than its profile has.
+    ServicePortMismatch,
+    /// A record names a process that is not, or no longer, what it was written for.
+    StaleRecord,
     /// A gateway that nobody here looks after has what is claimed.
     UnmanagedGateway,
+    /// Another user's gateway has what is claimed.
+    ForeignOwner,
 }
 
 impl Code {
+    /// Every kind, in the order of the enumeration.
+    pub const ALL: [Code; 10] = [
+        Code::HostHasPrimary,
+        Code::PortInUse,
+        Code::PortBlockOverlap,
+        Code::StateDirShared,
+        Code::DuplicateIdentity,
+        Code::DuplicateService,
+        Code::ServicePortMismatch,
+        Code::StaleRecord,
+        Code::UnmanagedGateway,
+        Code::ForeignOwner,
+    ];
+
     /// The word used in JSON and as an error's code.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Code::HostHasPrimary => "host_has_primary",
             Code::PortInUse => "port_in_use",
+            Code::PortBlockOverlap => "port_block_overlap",
             Code::StateDirShared => "state_dir_shared",
+            Code::DuplicateIdentity => "duplicate_identity",
+            Code::DuplicateService => "duplicate_service",
+            Code::ServicePortMismatch => "service_port_mismatch",
+            Code::StaleRecord => "stale_record",
             Code::UnmanagedGateway => "unmanaged_gateway",
+            Code::ForeignOwner => "foreign_owner",
         }
     }
 }
@@ -56,24 +91,30 @@ pub struct Conflict {
     pub code: Code,
     /// How much it matters.
     pub severity: Severity,
-    /// The profile whose claim it is about.
-    pub profile: ProfileName,
+    /// The profile whose claim it is about; `None` for a gateway of no known one.
+    pub profile: Option<ProfileName>,
     /// The port, where it is about one.
     pub port: Option<u16>,
     /// Who is in the way.
     pub holder: Option<Holder>,
     /// What is wrong, in one sentence that names the holder.
     pub message: String,
-    /// What to do next.
+    /// What to do next: safe to execute as it stands, since it is aimed at the holder and at nobody else.
     pub remedy: String,
+    /// How the verdict was reached, for whoever asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub explain: Vec<String>,
 }
 
 impl Conflict {
     /// The refusal that this conflict is: permanent, exit 78.
     pub fn to_error(&self) -> Error {
-        let error = Error::new(Kind::Config, self.code.as_str(), self.message.clone())
-            .profile(&self.profile)
-            .remedy(self.remedy.clone());
+        let error =
+            Error::new(Kind::Config, self.code.as_str(), self.message.clone()).remedy(self.remedy.clone());
+        let error = match &self.profile {
+            Some(profile) => error.profile(profile),
+            None => error,
+        };
         match &self.holder {
             Some(holder) => error.holder(holder.clone()),
             None => error,
@@ -94,11 +135,12 @@ mod tests {
         Conflict {
             code: Code::PortInUse,
             severity,
-            profile: "work".parse().unwrap(),
+            profile: Some("work".parse().unwrap()),
             port: Some(1),
             holder: None,
             message: "port 1 is taken".into(),
             remedy: "free it".into(),
+            explain: Vec::new(),
         }
     }
 
@@ -121,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_words_of_code_and_json_are_the_same() {
-        for code in [Code::PortInUse, Code::StateDirShared, Code::UnmanagedGateway] {
+        for code in Code::ALL {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }

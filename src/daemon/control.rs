@@ -19,15 +19,20 @@ pub const FAREWELL: Duration = Duration::from_secs(2);
 /// Connections that are served at once; the next one waits in the system's queue.
 const CONNECTIONS_MAX: usize = 256;
 
-/// Serves `listener` until `ended` says so, then finishes the answers that are on their way.
-pub async fn serve(listener: UnixListener, orders: Orders, mut ended: watch::Receiver<bool>) {
-    let follow = ended.clone();
+/// Serves `listener` until `ended` says so. Returns the connections that are still open, which go on until
+/// `farewell` says so: by then nobody new can come in.
+pub async fn serve(
+    listener: UnixListener,
+    orders: Orders,
+    mut ended: watch::Receiver<bool>,
+    farewell: watch::Receiver<bool>,
+) -> JoinSet<()> {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, orders.clone(), follow.clone()));
+                    connections.spawn(connection(stream, orders.clone(), farewell.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the control socket did not accept");
@@ -35,13 +40,12 @@ pub async fn serve(listener: UnixListener, orders: Orders, mut ended: watch::Rec
                 }
             },
             Some(_) = connections.join_next() => {}
-            () = over(&mut ended) => break,
+            () = over(&mut ended) => return connections,
         }
     }
-    while connections.join_next().await.is_some() {}
 }
 
-/// Completes when the supervisor ends.
+/// Completes when `ended` says so.
 async fn over(ended: &mut watch::Receiver<bool>) {
     let _ = ended.wait_for(|ended| *ended).await;
 }

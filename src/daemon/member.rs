@@ -226,7 +226,8 @@ impl Member {
             .profile(&self.name)
             .remedy(format!("openclaw profile logs {}", self.name));
         // An indented line goes on with the one before it: a remedy, a stack. The one before says what is wrong.
-        let told = lines.and_then(|lines| lines.iter().rfind(|line| !line.starts_with([' ', '\t'])).or(lines.last()));
+        let told = lines
+            .and_then(|lines| lines.iter().rfind(|line| !line.starts_with([' ', '\t'])).or(lines.last()));
         match told {
             Some(line) => error.caused_by(format!("its last line was: {line}")),
             None => error,

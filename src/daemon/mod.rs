@@ -53,13 +53,13 @@ pub fn claim(setup: &Setup) -> Result<Claim> {
 }
 
 /// Runs the supervisor until `stop` completes or it is told to stop; `listening` is called once with its
-/// status when orders can come. `_claim` is held for its whole life.
+/// status when orders can come. `claim` is held for its whole life.
 ///
 /// # Errors
 /// When its directories, its socket or its signals cannot be had.
 pub async fn run(
     setup: Setup,
-    _claim: Claim,
+    claim: Claim,
     listening: impl FnOnce(&SupervisorStatus),
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
@@ -78,15 +78,20 @@ pub async fn run(
     };
     address::publish(&setup.paths.state_dir, &setup.socket)?;
     let (ending, ended) = watch::channel(false);
+    let (leaving, farewell) = watch::channel(false);
     let (driver, orders) = driver::Driver::new(setup.clone(), status.clone())?;
-    let control = tokio::spawn(control::serve(listener, orders.clone(), ended.clone()));
+    let control = tokio::spawn(control::serve(listener, orders, ended, farewell));
     tracing::info!(pid = status.pid, socket = %status.socket, "supervisor listening");
     listening(&status);
     driver.run(stop).await;
-    // Answers that are on their way are finished; nobody new is let in.
+    // Whoever sees this supervisor's last connection close must be able to start the next one: so the door
+    // and the claim go first.
     let _ = ending.send(true);
-    let _ = tokio::time::timeout(control::FAREWELL, control).await;
+    let connections = control.await.unwrap_or_default();
     files::remove(&setup.socket);
+    drop(claim);
+    let _ = leaving.send(true);
+    let _ = tokio::time::timeout(control::FAREWELL, connections.join_all()).await;
     tracing::info!("supervisor ended");
     Ok(())
 }

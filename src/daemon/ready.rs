@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use crate::access::Credential;
 use crate::base::record::Probe;
 use crate::host::clock::Stopwatch;
-use crate::host::socket;
+use crate::host::socket::{self, Answers};
 use crate::link::gateway::{Opening, Trouble};
 use crate::link::http;
 use crate::profile::resolved::Ready;
@@ -93,13 +93,13 @@ async fn layers(target: &Target) -> Seen {
         _ => return seen.waiting(format!("port {}", target.port)),
     };
     seen.probe.tcp = true;
-    match socket::owned_by_group(target.port, target.leader) {
-        Some(true) => {}
-        Some(false) => {
+    match socket::who_answers(target.port, Some(target.leader)) {
+        Answers::Ours => {}
+        Answers::OtherUser(_) | Answers::OtherProcess => {
             seen.probe.tcp = false;
             return seen.waiting(format!("port {}, which another process holds", target.port));
         }
-        None => return seen.waiting(format!("port {}", target.port)),
+        Answers::Nobody => return seen.waiting(format!("port {}", target.port)),
     }
     if target.ready == Ready::Tcp {
         return seen;

@@ -86,10 +86,17 @@ pub fn owner_of(listener: &Listener, likely: Option<u32>) -> Option<u32> {
         .or_else(|| pids().find(|pid| has_socket(*pid, listener.inode)))
 }
 
-/// Whether `listener` is open in `leader` or in another member of its process group.
-pub fn group_owns(listener: &Listener, leader: u32) -> bool {
-    has_socket(leader, listener.inode)
-        || pids().any(|pid| group_of(pid) == Some(u64::from(leader)) && has_socket(pid, listener.inode))
+/// Whether each of `listeners` is open in `leader` or in another member of its process group.
+pub fn group_owns(listeners: &[Listener], leader: u32) -> bool {
+    let mut missing: Vec<String> =
+        listeners.iter().map(|listener| format!("socket:[{}]", listener.inode)).collect();
+    let mut look = |pid: u32| {
+        for target in descriptors(pid).filter_map(|descriptor| fs::read_link(descriptor).ok()) {
+            missing.retain(|socket| target.as_os_str() != socket.as_str());
+        }
+        missing.is_empty()
+    };
+    look(leader) || pids().any(|pid| group_of(pid) == Some(u64::from(leader)) && look(pid))
 }
 
 /// `pid` and all its descendants.
@@ -117,9 +124,11 @@ pub fn own_image() -> PathBuf {
 /// # Errors
 /// When the kernel's socket diagnostics cannot be asked.
 pub fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
-    let mut found = dump(AF_INET, SocketId::new_v4())?;
+    let wanted = |any: SocketId| SocketId { source_port: port.unwrap_or(0), ..any };
+    let mut found = dump(AF_INET, wanted(SocketId::new_v4()))?;
     // A kernel without IPv6 has no such listeners; that is no error.
-    found.extend(dump(AF_INET6, SocketId::new_v6()).unwrap_or_default());
+    found.extend(dump(AF_INET6, wanted(SocketId::new_v6())).unwrap_or_default());
+    // The kernel is asked for one port, but is free to tell of all.
     found.retain(|listener| port.is_none_or(|port| listener.port == port));
     Ok(found)
 }

@@ -55,8 +55,12 @@ pub fn owner_of(listener: &Listener, likely: Option<u32>) -> Option<u32> {
     likely.filter(|pid| pids.contains(pid)).or_else(|| pids.first().copied())
 }
 
-/// Whether `listener` is open in `leader` or in another member of its process group.
-pub fn group_owns(listener: &Listener, leader: u32) -> bool {
+/// Whether each of `listeners` is open in `leader` or in another member of its process group.
+pub fn group_owns(listeners: &[Listener], leader: u32) -> bool {
+    listeners.iter().all(|listener| owns(listener, leader))
+}
+
+fn owns(listener: &Listener, leader: u32) -> bool {
     let group = |pid: u32| nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid as i32))).ok();
     owner_of(listener, Some(leader))
         .is_some_and(|pid| pid == leader || group(pid).is_some_and(|group| group.as_raw() as u32 == leader))

@@ -141,10 +141,14 @@ pub fn spawn_detached(argv: &[OsString], report: OwnedFd, log: File) -> io::Resu
         argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/").stdin(Stdio::null()).stdout(report).stderr(log);
-    // SAFETY: setsid(2) is async-signal-safe and touches no memory.
+    // SAFETY: setsid(2) and close_range(2) are async-signal-safe and touch no memory.
     #[allow(unsafe_code)]
     unsafe {
-        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from));
+        command.pre_exec(|| {
+            // What the shell happened to have open would stay open for days.
+            system::close_on_exec_from(3);
+            nix::unistd::setsid().map(drop).map_err(io::Error::from)
+        });
     }
     Ok(command.spawn()?.id())
 }

@@ -35,25 +35,33 @@ pub fn busy_ports() -> io::Result<Vec<u16>> {
     Ok(system::listeners(None)?.into_iter().map(|listener| listener.port).collect())
 }
 
-/// Whether every socket that a loopback client would reach on `port` belongs to this user and to the process
-/// group of `leader`; `None` when nobody listens there.
-pub fn owned_by_group(port: u16, leader: u32) -> Option<bool> {
-    let me = nix::unistd::geteuid().as_raw();
-    let reachable = reachable(port);
-    (!reachable.is_empty())
-        .then(|| reachable.iter().all(|listener| listener.uid == me && system::group_owns(listener, leader)))
+/// Who answers a client that connects to a port on loopback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// Nobody listens.
+    Nobody,
+    /// Another user does.
+    OtherUser(Holder),
+    /// This user does, but somewhere outside the process group that was asked for.
+    OtherProcess,
+    /// The process group that was asked for, or this user when none was.
+    Ours,
 }
 
-/// The listeners on `port` that do not belong to this user.
-pub fn foreign_user_on(port: u16) -> Option<Holder> {
+/// Asks the kernel who answers on `port`; with `leader`, whether it is a member of the process group that
+/// leads. Every address that a loopback client can meet counts.
+pub fn who_answers(port: u16, leader: Option<u32>) -> Answers {
+    let mut listeners = listeners_on(port).unwrap_or_default();
+    listeners.retain(|listener| is_reachable_from_loopback(listener.address));
     let me = nix::unistd::geteuid().as_raw();
-    reachable(port).iter().find(|listener| listener.uid != me).map(|listener| holder_of(listener, None))
-}
-
-fn reachable(port: u16) -> Vec<Listener> {
-    let mut all = listeners_on(port).unwrap_or_default();
-    all.retain(|listener| is_reachable_from_loopback(listener.address));
-    all
+    if let Some(foreign) = listeners.iter().find(|listener| listener.uid != me) {
+        return Answers::OtherUser(holder_of(foreign, None));
+    }
+    match leader {
+        _ if listeners.is_empty() => Answers::Nobody,
+        Some(leader) if !system::group_owns(&listeners, leader) => Answers::OtherProcess,
+        _ => Answers::Ours,
+    }
 }
 
 fn is_reachable_from_loopback(address: IpAddr) -> bool {
@@ -92,11 +100,11 @@ mod tests {
         assert_eq!(found[0].uid, nix::unistd::geteuid().as_raw());
         let holder = holder_of(&found[0], None);
         assert_eq!(holder.pid, Some(std::process::id()));
-        assert!(foreign_user_on(port).is_none());
+        assert_eq!(who_answers(port, None), Answers::Ours);
         assert_eq!(try_bind(port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(listener);
         assert!(try_bind(port).is_ok());
-        assert_eq!(owned_by_group(port, 1), None, "nobody listens");
+        assert_eq!(who_answers(port, Some(1)), Answers::Nobody);
     }
 
     #[test]
@@ -111,6 +119,6 @@ mod tests {
     fn a_listener_of_another_group_is_not_taken_for_ours() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        assert_eq!(owned_by_group(port, 1), Some(false));
+        assert_eq!(who_answers(port, Some(1)), Answers::OtherProcess);
     }
 }

@@ -10,7 +10,9 @@ use super::world::{World, pid};
 /// Commands that must read the profile `p`, each of which must refuse it.
 fn refuses(world: &World, code: &str, words: &[&str]) {
     let before = (look::tree(&world.state("p")), look::tree(&world.home(".config")));
-    for command in [&["profile", "start", "p"][..], &["profile", "restart", "p"], &["--profile", "p", "health"]] {
+    for command in
+        [&["profile", "start", "p"][..], &["profile", "restart", "p"], &["--profile", "p", "health"]]
+    {
         let error = world.run(&[command, &["--json"]].concat()).refused(78, code);
         let message = error["message"].as_str().unwrap();
         for word in words {
@@ -58,7 +60,10 @@ fn a_broken_manifest_is_named_with_its_line() {
         (b"\n[gateway]\nprot = 20000\n", "p.toml:3: unknown key `prot` in [gateway]; did you mean `port`?"),
         (b"[gatway]\nport = 20000\n", "p.toml:1: unknown key `gatway`; did you mean `gateway`?"),
         (b"port = 20000\n", "p.toml:1: unknown key `port`; it belongs in [gateway]"),
-        (b"[gateway]\nport = 65426\n", "p.toml:2: `gateway.port`: 65426 is not a whole number from 1 to 65425"),
+        (
+            b"[gateway]\nport = 65426\n",
+            "p.toml:2: `gateway.port`: 65426 is not a whole number from 1 to 65425",
+        ),
         (b"[gateway]\nport = \"20000\"\n", "p.toml:2: `gateway.port` must be a whole number"),
         (b"[runtime]\nkind = \"embeded\"\n", "did you mean \"embedded\"?"),
         (b"[supervise]\n\nstop_timeout = \"soon\"\n", "p.toml:3: `supervise.stop_timeout`"),

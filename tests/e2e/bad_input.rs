@@ -50,8 +50,23 @@ fn a_profile_that_nobody_knows_is_told_with_those_that_exist() {
 fn names_that_cannot_be_are_refused_by_every_verb() {
     let world = World::new();
     let long = "x".repeat(65);
-    let names =
-        ["../x", "x/../y", "/etc", ".", "..", "-x", "_x", "", " ", "a b", "wörk", "wоrk", "a\nb", "a;b", long.as_str()];
+    let names = [
+        "../x",
+        "x/../y",
+        "/etc",
+        ".",
+        "..",
+        "-x",
+        "_x",
+        "",
+        " ",
+        "a b",
+        "wörk",
+        "wоrk",
+        "a\nb",
+        "a;b",
+        long.as_str(),
+    ];
     for name in names {
         for verb in VERBS {
             // Behind a `--`, `create` takes a program.
@@ -101,9 +116,15 @@ fn names_that_belong_to_the_program_or_differ_by_case_are_not_created() {
 #[test]
 fn ports_that_cannot_be_are_refused() {
     let world = World::new();
-    for (port, code) in [("0", "port_invalid"), ("65426", "port_invalid"), ("65536", "usage"), ("-1", "usage"), ("x", "usage")]
-    {
-        let error = world.run(&["profile", "create", "p", "--json", &format!("--port={port}")]).refused(2, code);
+    for (port, code) in [
+        ("0", "port_invalid"),
+        ("65426", "port_invalid"),
+        ("65536", "usage"),
+        ("-1", "usage"),
+        ("x", "usage"),
+    ] {
+        let error =
+            world.run(&["profile", "create", "p", "--json", &format!("--port={port}")]).refused(2, code);
         assert!(error["message"].as_str().unwrap().contains(port), "{error}");
     }
     world.run(&["profile", "show", "p", "--json"]).refused(3, "profile_unknown");
@@ -149,7 +170,8 @@ fn options_that_contradict_each_other_are_refused() {
     program.refused(2, "runtime_command");
     let nothing = world.run(&["profile", "create", "p", "--json", "--runtime", "command"]);
     nothing.refused(2, "runtime_command");
-    let template = world.run(&["profile", "create", "p", "--json", "--from", "resque"]).refused(2, "template_unknown");
+    let template =
+        world.run(&["profile", "create", "p", "--json", "--from", "resque"]).refused(2, "template_unknown");
     assert!(template["message"].as_str().unwrap().contains("`rescue`"), "{template}");
     assert!(!world.state("p").exists());
     let port = world.block();

@@ -106,7 +106,8 @@ fn a_state_directory_that_is_a_file_is_refused_and_left_alone() {
 
 /// A mount namespace of one's own; `None`, with the reason printed, where the kernel gives none.
 fn namespace(world: &World) -> Option<&'static [&'static str]> {
-    const WAYS: [&[&str]; 2] = [&["unshare", "--mount"], &["unshare", "--user", "--map-root-user", "--mount"]];
+    const WAYS: [&[&str]; 2] =
+        [&["unshare", "--mount"], &["unshare", "--user", "--map-root-user", "--mount"]];
     let works = |way: &&&[&str]| world.script(way, "mount -t tmpfs none \"$WORLD/bin\"").code == Some(0);
     let found = WAYS.iter().find(works).copied();
     if found.is_none() {
@@ -116,12 +117,14 @@ fn namespace(world: &World) -> Option<&'static [&'static str]> {
 }
 
 /// Prints one line `NAME CODE` for a command and keeps what it printed as `$WORLD/NAME`.
-const STEP: &str = r#"step() { name=$1; shift; "$OC" "$@" --json >"$WORLD/$name" 2>"$WORLD/$name.err"; echo "$name $?"; }"#;
+const STEP: &str =
+    r#"step() { name=$1; shift; "$OC" "$@" --json >"$WORLD/$name" 2>"$WORLD/$name.err"; echo "$name $?"; }"#;
 
 /// The error object that a step printed.
 fn error_of(world: &World, step: &str) -> serde_json::Value {
     let text = fs::read_to_string(world.path(step)).unwrap();
-    let document: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{step}: {text}"));
+    let document: serde_json::Value =
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{step}: {text}"));
     document["error"].clone()
 }
 

@@ -31,7 +31,8 @@ fn a_slow_boot_is_shown_by_its_phases() {
     let world = World::new();
     let port = world.fake("slow", "", "", &["--boot-delay", "400"]);
     let start = world.spawn(&["profile", "start", "slow"]);
-    let waiting = world.until("slow", "waiting", |status| status["phase"] == format!("waiting for port {port}"));
+    let waiting =
+        world.until("slow", "waiting", |status| status["phase"] == format!("waiting for port {port}"));
     assert_eq!((&waiting["state"], &waiting["intent"]), (&"starting".into(), &"up".into()));
     let start = said(start).ok();
     assert!(start.err.contains(&format!("slow starting: waiting for port {port}\n")), "{start:?}");
@@ -41,7 +42,8 @@ fn a_slow_boot_is_shown_by_its_phases() {
 #[test]
 fn one_that_ends_before_it_is_ready_is_told_with_its_last_line_and_tried_again_within_its_budget() {
     let world = World::new();
-    let knobs = ["--exit-after", "30", "--exit-code", "3", "--log-line", "no such plug-in", "--starts", "@starts"];
+    let knobs =
+        ["--exit-after", "30", "--exit-code", "3", "--log-line", "no such plug-in", "--starts", "@starts"];
     world.fake("short", "", ONE_RETRY, &[&knobs[..], &["--boot-delay", "9000"]].concat());
     let start = world.run(&["profile", "start", "short", "--json"]);
     let error = start.refused(1, "gateway_failed");
@@ -89,9 +91,11 @@ fn one_that_is_killed_while_ready_comes_back() {
 #[test]
 fn whether_an_ended_gateway_comes_back_is_the_manifests_word() {
     let world = World::new();
-    for (name, restart, code, back) in
-        [("never", "never", "1", false), ("clean", "on-failure", "0", false), ("crash", "on-failure", "1", true)]
-    {
+    for (name, restart, code, back) in [
+        ("never", "never", "1", false),
+        ("clean", "on-failure", "0", false),
+        ("crash", "on-failure", "1", true),
+    ] {
         let starts = format!("@{name}");
         let knobs =
             ["--exit-after", "150", "--exit-code", code, "--exit-runs", "1", "--starts", starts.as_str()];
@@ -102,7 +106,11 @@ fn whether_an_ended_gateway_comes_back_is_the_manifests_word() {
         let over = world.until(name, "settled", |status| {
             status["lastExit"].is_object() && status["state"] != "backoff" && status["state"] != "starting"
         });
-        assert_eq!((over["state"].as_str().unwrap(), world.lines(name).len()), (state, runs), "{name}: {over}");
+        assert_eq!(
+            (over["state"].as_str().unwrap(), world.lines(name).len()),
+            (state, runs),
+            "{name}: {over}"
+        );
     }
 }
 
@@ -195,7 +203,8 @@ fn heavy_output_is_kept_within_its_bound_and_blocks_nobody() {
     assert!(logs().iter().all(|size| *size <= 5 * 1024 * 1024 + 64 * 1024), "{:?}", logs());
     let tail = world.run(&["profile", "logs", "loud", "-n", "3"]).ok().out;
     assert_eq!(tail.lines().count(), 3);
-    let written = |text: &str| text.lines().next().and_then(|line| line.split(' ').next()?.parse::<u64>().ok());
+    let written =
+        |text: &str| text.lines().next().and_then(|line| line.split(' ').next()?.parse::<u64>().ok());
     let first = written(&tail);
     wait_for("further lines", || {
         (written(&world.run(&["profile", "logs", "loud", "-n", "3"]).ok().out) > first).then_some(())

@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 use super::look;
 use super::world::{World, pid, wait_for};
 
+/// What a value must be.
+type Check = fn(&Value) -> bool;
+
 /// The keys of a profile in JSON (DESIGN 3.4), each with what it holds while the gateway is ready.
-const KEYS: [(&str, fn(&Value) -> bool); 25] = [
+const KEYS: [(&str, Check); 25] = [
     ("configPath", Value::is_string),
     ("cpuPercent", Value::is_f64),
     ("intent", |value| value == "up"),
@@ -49,7 +52,8 @@ fn a_started_profile_has_exactly_the_keys_of_the_contract() {
         assert!(holds(&status[key]), "{key} is {}", status[key]);
     }
     let known: std::collections::BTreeSet<&str> = KEYS.iter().map(|(key, _)| *key).collect();
-    let found: Vec<&String> = status.as_object().unwrap().keys().filter(|key| !known.contains(key.as_str())).collect();
+    let found: Vec<&String> =
+        status.as_object().unwrap().keys().filter(|key| !known.contains(key.as_str())).collect();
     assert!(found.is_empty(), "unknown to the contract: {found:?}");
     assert_eq!(status["name"], name);
     assert_eq!(status["url"], format!("ws://127.0.0.1:{}", status["port"]));

@@ -44,7 +44,10 @@ pub fn command_line(pid: u32) -> String {
 pub fn environment(pid: u32) -> BTreeMap<String, String> {
     let text = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let text = String::from_utf8_lossy(&text).into_owned();
-    text.split('\0').filter_map(|var| var.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
+    text.split('\0')
+        .filter_map(|var| var.split_once('='))
+        .map(|(n, v)| (n.to_owned(), v.to_owned()))
+        .collect()
 }
 
 /// Where a process's descriptors lead, by number.

@@ -7,6 +7,7 @@
 mod fake;
 mod look;
 mod ports;
+mod real;
 mod world;
 
 mod bad_files;
@@ -14,6 +15,7 @@ mod bad_input;
 mod bad_places;
 mod children;
 mod endings;
+mod help;
 mod joining;
 mod lifecycle;
 mod registry;
@@ -23,3 +25,15 @@ mod sharing;
 mod survival;
 mod taken_ports;
 mod terminal;
+
+/// A file that nothing includes is a test that nobody runs.
+#[test]
+fn every_file_beside_this_one_is_part_of_the_program() {
+    let included = include_str!("main.rs");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
+    for file in std::fs::read_dir(folder).unwrap().flatten() {
+        let name = file.file_name().into_string().unwrap();
+        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else { continue };
+        assert!(included.contains(&format!("\nmod {module};\n")), "{name}");
+    }
+}

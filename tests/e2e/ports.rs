@@ -44,11 +44,6 @@ impl Claimed {
         { names }.find(fits).expect("some name's block is free")
     }
 
-    /// Waits until the block at `base` is ours: for names whose port is part of the test.
-    pub fn exactly(&mut self, base: u16) {
-        wait_for(&format!("the ports from {base}"), || self.claim(base).then_some(()));
-    }
-
     fn claim(&mut self, base: u16) -> bool {
         let folder = std::env::temp_dir().join("openclaw-e2e-ports");
         fs::create_dir_all(&folder).unwrap();

@@ -100,7 +100,10 @@ fn two_supervisors_never_run_two_gateways_on_one_state_directory() {
     let link = second.home("link");
     symlink(first.state(&name), &link).unwrap();
     let port = second.block();
-    second.manifest("yours", &format!("[gateway]\nport = {port}\n[paths]\nstate_dir = \"{}\"\n", link.display()));
+    second.manifest(
+        "yours",
+        &format!("[gateway]\nport = {port}\n[paths]\nstate_dir = \"{}\"\n", link.display()),
+    );
     let before = fs::read(first.state(&name).join("gateway.lock")).unwrap();
     let refused = second.run(&["profile", "start", "yours", "--json"]).refused(78, "state_dir_shared");
     assert_eq!(refused["holder"]["pid"], gateway);

@@ -109,7 +109,10 @@ fn a_new_profile_goes_out_of_the_way_of_a_port_in_use_and_says_so() {
     let created = world.run(&["profile", "create", &name, "--json"]).ok();
     let port = created.json()["port"].as_u64().unwrap();
     assert_eq!(port, u64::from(derived) + 120, "the next block");
-    assert!(created.err.contains(&format!("port {} of the block at {derived} is in use", derived + 11)), "{created:?}");
+    assert!(
+        created.err.contains(&format!("port {} of the block at {derived} is in use", derived + 11)),
+        "{created:?}"
+    );
     drop(_holder);
     assert_eq!(world.show(&name)["port"], port, "chosen once");
 }

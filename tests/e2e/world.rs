@@ -88,12 +88,8 @@ impl World {
     /// A new empty home.
     pub fn new() -> World {
         let dir = tempfile::Builder::new().prefix("oc").tempdir().unwrap();
-        let world = World {
-            dir,
-            ports: Mutex::default(),
-            orphans: AtomicBool::new(false),
-            program: OPENCLAW.into(),
-        };
+        let world =
+            World { dir, ports: Mutex::default(), orphans: AtomicBool::new(false), program: OPENCLAW.into() };
         for folder in ["home", "run", "bin"] {
             world.private(&world.path(folder));
         }
@@ -134,11 +130,6 @@ impl World {
     /// A profile's name that begins with `stem`, whose derived ports no other test uses.
     pub fn name(&self, stem: &str) -> String {
         self.ports.lock().unwrap().name(stem)
-    }
-
-    /// Keeps the block at `base` from the other tests.
-    pub fn exactly(&self, base: u16) {
-        self.ports.lock().unwrap().exactly(base);
     }
 
     /// The gateways of this world may outlive its supervisor: the test ends that one by force.

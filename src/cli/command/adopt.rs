@@ -4,7 +4,6 @@
 use serde_json::json;
 
 use super::create::{allocate_block, pin_real, runtime_of, turn};
-use super::start;
 use crate::base::record::Isolation;
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::args::{Adopt, RuntimeArg};
@@ -23,7 +22,7 @@ pub async fn run(context: &Context, adopt: &Adopt) -> Result<()> {
     let name = &adopt.name;
     let known = registry.names()?;
     if !known.contains(name) {
-        return Err(start::unknown(name, &known));
+        return Err(survey::unknown(name, &known));
     }
     if registry.manifest(name)?.is_some() {
         return Err(Error::new(

@@ -3,9 +3,8 @@
 
 use serde_json::json;
 
-use super::start;
 use crate::base::{Error, Kind, ProfileName, Result};
-use crate::cli::{Context, survey};
+use crate::cli::{Context, render, survey};
 use crate::daemon;
 use crate::profile::isolation::Sharing;
 
@@ -14,7 +13,7 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
     let registry = survey::registry(context)?;
     let known = registry.names()?;
     if let Some(name) = only.filter(|name| !known.contains(name)) {
-        return Err(start::unknown(name, &known));
+        return Err(survey::unknown(name, &known));
     }
     let mut shared = daemon::sharings(&registry)?;
     shared.retain(|sharing| only.is_none_or(|name| sharing.a == *name || sharing.b == *name));
@@ -37,8 +36,9 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
     }
     if refused == 0 {
         if !context.render.is_json() {
+            let counted = render::profiles_counted(known.len());
             let but = if shared.is_empty() { "" } else { " but what a manifest allows" };
-            context.render.text(&format!("{} profiles share nothing{but}\n", known.len()));
+            context.render.text(&format!("{counted}: nothing is shared{but}\n"));
         }
         return Ok(());
     }

@@ -127,6 +127,12 @@ pub async fn turn(registry: &Registry<'_>) -> Result<Claim> {
 fn make(context: &Context, registry: &Registry<'_>, create: &Create) -> Result<Profile> {
     let name = &create.name;
     name.check_creatable(&registry.names()?)?;
+    if create.from.as_deref() == Some("remote") {
+        let what = "a remote profile has no gateway on this host that could be created";
+        return Err(Error::new(Kind::Usage, "profile_remote", what)
+            .profile(name)
+            .remedy(format!("write its manifest: {}", registry.paths().manifest(name).display())));
+    }
     let Allocation { block, note } = allocate_block(registry, name, create.port)?;
     if let Some(note) = note {
         context.render.notice(&note);

@@ -61,7 +61,7 @@ pub fn selected(context: &Context) -> Result<Profile> {
         if error.code() != "profile_unknown" {
             return Err(error);
         }
-        Err(super::start::unknown(&selection.name, &registry.names()?))
+        Err(survey::unknown(&selection.name, &registry.names()?))
     })?;
     if context.global.verbose {
         context.render.notice(&format!(

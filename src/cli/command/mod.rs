@@ -21,8 +21,6 @@ mod supervisor_run;
 mod supervisor_status;
 mod supervisor_stop;
 
-pub use start::unknown;
-
 use super::args::{Command, Gateway, Profile, Supervisor};
 use super::{Context, block_on};
 use crate::base::Result;

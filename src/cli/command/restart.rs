@@ -9,7 +9,7 @@ use crate::wire::control::PROFILE_RESTART;
 pub async fn run(context: &Context, names: &[ProfileName]) -> Result<()> {
     let known = survey::registry(context)?.names()?;
     if let Some(name) = names.iter().find(|name| !known.contains(name)) {
-        return Err(start::unknown(name, &known));
+        return Err(survey::unknown(name, &known));
     }
     start::bring_up(context, names, PROFILE_RESTART, "restart").await
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::create::turn;
-use super::start;
 use crate::base::record::{ProfileStatus, State};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::args::Rm;
@@ -30,7 +29,7 @@ pub async fn run(context: &Context, rm: &Rm) -> Result<()> {
     let name = &rm.name;
     let known = registry.names()?;
     if !known.contains(name) {
-        return Err(start::unknown(name, &known));
+        return Err(survey::unknown(name, &known));
     }
     refuse_running(name, &survey::all(context).await?)?;
     // A profile whose files are broken can be removed too.

@@ -1,6 +1,5 @@
 //! `profile show`: everything about one profile.
 
-use super::start;
 use crate::base::{ProfileName, Result};
 use crate::cli::{Context, survey};
 
@@ -12,6 +11,6 @@ pub async fn run(context: &Context, name: &ProfileName) -> Result<()> {
             context.render.profile(profile);
             Ok(())
         }
-        None => Err(start::unknown(name, &survey::registry(context)?.names()?)),
+        None => Err(survey::unknown(name, &survey::registry(context)?.names()?)),
     }
 }

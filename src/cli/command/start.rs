@@ -16,6 +16,9 @@ use crate::host::signal as own;
 use crate::profile::SupervisorPaths;
 use crate::wire::control::PROFILE_START;
 
+/// What a supervisor that ends answers, if it still answers.
+const ENDING: [&str; 2] = ["supervisor_gone", "supervisor_stopping"];
+
 /// Starts profiles one after the other.
 pub async fn run(context: &Context, start: &Start) -> Result<()> {
     for name in &start.names {
@@ -34,7 +37,13 @@ pub async fn bring_up(context: &Context, names: &[ProfileName], method: &str, ve
     let mut supervisor = launch::connect_or_start(&paths).await?;
     let mut started = Vec::new();
     for name in names {
-        started.push(one(context, &mut supervisor, name, method, verb).await?);
+        let mut status = one(context, &mut supervisor, name, method, verb).await;
+        if status.as_ref().is_err_and(|error| ENDING.contains(&error.code())) {
+            // That one was on its way out; what is wanted is a gateway that runs, so the next one is asked.
+            supervisor = launch::connect_or_start(&paths).await?;
+            status = one(context, &mut supervisor, name, method, verb).await;
+        }
+        started.push(status?);
     }
     // The figures of memory come from a fresh look, not from the moment of readiness.
     let sampled = survey::supervised(&mut supervisor).await.unwrap_or_default();
@@ -89,19 +98,6 @@ async fn one(
         .profile(name)
         .remedy(format!("watch it: openclaw profile logs {name} -f"))),
     }
-}
-
-/// What `stop` and `restart` say of a name that nobody knows.
-pub fn unknown(name: &ProfileName, known: &[ProfileName]) -> Error {
-    let exist = match known {
-        [] => "there are none yet".to_owned(),
-        known => {
-            format!("there are: {}", known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-        }
-    };
-    Error::new(Kind::NotRunning, "profile_unknown", format!("there is no profile `{name}`; {exist}"))
-        .profile(name)
-        .remedy(format!("create and start it: openclaw profile start {name}"))
 }
 
 /// The document of several stopped profiles.

@@ -18,7 +18,7 @@ pub async fn run(context: &Context, names: &[ProfileName]) -> Result<()> {
     let registry = survey::registry(context)?;
     let known = registry.names()?;
     if let Some(name) = names.iter().find(|name| !known.contains(name)) {
-        return Err(start::unknown(name, &known));
+        return Err(survey::unknown(name, &known));
     }
     let paths = SupervisorPaths::derive(&context.environment)?;
     let Some(mut supervisor) = Supervisor::connect(&paths).await? else {

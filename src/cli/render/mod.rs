@@ -15,6 +15,11 @@ use crate::profile::Environment;
 
 pub use progress::Progress;
 
+/// A number of profiles in words.
+pub fn profiles_counted(count: usize) -> String {
+    if count == 1 { "1 profile".into() } else { format!("{count} profiles") }
+}
+
 /// How to print.
 #[derive(Clone, Copy, Debug)]
 pub struct Render {
@@ -111,12 +116,14 @@ impl Render {
         }
         self.text(&table::profiles(profiles, self.colour));
         self.warnings(profiles);
-        for profile in profiles {
-            let name = &profile.name;
-            self.text(&format!(
-                "\ntalk to it: openclaw --profile {name} health\nits output: openclaw profile logs {name} -f\nstop it:    openclaw profile stop {name}\n"
-            ));
-        }
+        let name = match profiles {
+            [one] => one.name.as_str(),
+            _ => "NAME",
+        };
+        self.text(&format!(
+            "\ntalk to it: openclaw --profile {name} health\nits output: openclaw profile logs {name} -f\n\
+             stop it:    openclaw profile stop {name}\n"
+        ));
     }
 
     /// Prints the supervisor's status.
@@ -125,10 +132,10 @@ impl Render {
             return self.document(status);
         }
         self.text(&format!(
-            "supervisor {}: pid {}, {} profiles, {}, socket {}\n",
+            "supervisor {}: pid {}, {}, {}, socket {}\n",
             status.version,
             status.pid,
-            status.profiles,
+            profiles_counted(status.profiles),
             table::size(status.memory_bytes),
             status.socket
         ));

@@ -1,0 +1,169 @@
+//! The help pages, word for word.
+
+use insta::assert_snapshot;
+
+use super::world::World;
+
+/// What the commands print, each under its line.
+fn help(commands: &[&str]) -> String {
+    let world = World::new();
+    let page = |command: &&str| {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        format!("$ openclaw {command}\n{}", world.run(&words).ok().out)
+    };
+    commands.iter().map(page).collect()
+}
+
+#[test]
+fn the_first_help_page() {
+    assert_snapshot!(help(&["--help"]), @r"
+        $ openclaw --help
+        Profile-isolated multi-gateway supervisor for OpenClaw
+
+        Usage: openclaw [OPTIONS] <COMMAND>
+
+        Commands:
+          profile      Start, stop and look after profiles
+          supervisor   The background process that keeps gateways alive
+          gateway      Run or ask the selected profile's gateway
+          health       Ask the selected profile's gateway how it is
+          completions  Print the completions of a shell
+
+        Options:
+              --profile <NAME>      The profile that is meant (also OPENCLAW_PROFILE)
+              --dev                 Short for the profile `dev` on port 19001
+              --json                Print one JSON document and nothing else
+              --no-color            Print without colours (also NO_COLOR)
+              --timeout <DURATION>  How long the command may take, for example 30s or 5m
+          -v, --verbose             Say more about what is done and why
+          -h, --help                Print help
+          -V, --version             Print version
+
+        Begin with: openclaw profile start work
+    ");
+}
+
+#[test]
+fn the_help_of_profiles_and_of_one_of_its_verbs() {
+    assert_snapshot!(help(&["profile --help"]), @r"
+        $ openclaw profile --help
+        Start, stop and look after profiles
+
+        Usage: openclaw profile [OPTIONS] <COMMAND>
+
+        Commands:
+          start    Start profiles, creating those that do not exist, and wait until they are ready
+          stop     Stop profiles
+          restart  Stop and start profiles as one operation
+          list     List every profile of this user [alias: ls]
+          create   Create a profile without starting it
+          show     Show everything about one profile
+          adopt    Take an existing state directory under supervision
+          check    Prove isolation without starting anything
+          logs     Print the captured output of a profile's gateway
+          env      Print the profile's environment for a shell
+          exec     Run a command in the profile's environment
+
+        Options:
+              --profile <NAME>      The profile that is meant (also OPENCLAW_PROFILE)
+              --dev                 Short for the profile `dev` on port 19001
+              --json                Print one JSON document and nothing else
+              --no-color            Print without colours (also NO_COLOR)
+              --timeout <DURATION>  How long the command may take, for example 30s or 5m
+          -v, --verbose             Say more about what is done and why
+          -h, --help                Print help
+    ");
+    assert_snapshot!(help(&["profile create --help"]), @r"
+        $ openclaw profile create --help
+        Create a profile without starting it
+
+        Usage: openclaw profile create [OPTIONS] <NAME> [-- <COMMAND>...]
+
+        Arguments:
+          <NAME>
+                  The new profile
+
+          [COMMAND]...
+                  For the runtime `command`: the program and its arguments, with {port}, {state_dir},
+                  {profile}
+
+        Options:
+              --from <TEMPLATE>
+                  The template: default, work, rescue
+
+              --profile <NAME>
+                  The profile that is meant (also OPENCLAW_PROFILE)
+
+              --dev
+                  Short for the profile `dev` on port 19001
+
+              --runtime <RUNTIME>
+                  What the gateway is made of
+
+                  Possible values:
+                  - auto:     The real OpenClaw where it is installed, else the embedded gateway
+                  - embedded: The gateway of this program
+                  - openclaw: The real OpenClaw
+                  - command:  Any other program
+
+              --json
+                  Print one JSON document and nothing else
+
+              --port <PORT>
+                  The gateway's port; the 110 above it belong to the profile too
+
+              --no-color
+                  Print without colours (also NO_COLOR)
+
+              --timeout <DURATION>
+                  How long the command may take, for example 30s or 5m
+
+          -v, --verbose
+                  Say more about what is done and why
+
+          -h, --help
+                  Print help (see a summary with '-h')
+    ");
+}
+
+#[test]
+fn the_help_of_the_supervisor_and_of_the_gateway() {
+    assert_snapshot!(help(&["supervisor --help", "gateway --help"]), @r"
+        $ openclaw supervisor --help
+        The background process that keeps gateways alive
+
+        Usage: openclaw supervisor [OPTIONS] <COMMAND>
+
+        Commands:
+          run     Run the supervisor in the foreground
+          status  Show the running supervisor
+          stop    Stop every gateway and the supervisor; what was up comes back with the next one
+
+        Options:
+              --profile <NAME>      The profile that is meant (also OPENCLAW_PROFILE)
+              --dev                 Short for the profile `dev` on port 19001
+              --json                Print one JSON document and nothing else
+              --no-color            Print without colours (also NO_COLOR)
+              --timeout <DURATION>  How long the command may take, for example 30s or 5m
+          -v, --verbose             Say more about what is done and why
+          -h, --help                Print help
+        $ openclaw gateway --help
+        Run or ask the selected profile's gateway
+
+        Usage: openclaw gateway [OPTIONS] <COMMAND>
+
+        Commands:
+          run     Run the selected profile's gateway in the foreground
+          health  Ask the gateway how it is
+          call    Call one method of the Gateway protocol
+
+        Options:
+              --profile <NAME>      The profile that is meant (also OPENCLAW_PROFILE)
+              --dev                 Short for the profile `dev` on port 19001
+              --json                Print one JSON document and nothing else
+              --no-color            Print without colours (also NO_COLOR)
+              --timeout <DURATION>  How long the command may take, for example 30s or 5m
+          -v, --verbose             Say more about what is done and why
+          -h, --help                Print help
+    ");
+}
