@@ -128,7 +128,7 @@ pub struct Start {
 /// The one exception from isolation.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct Sharing {
-    /// Let another profile use the same bot; without CHANNEL those shared now, or any when none is
+    /// Let another profile use the same bot; without CHANNEL those shared now, else any
     #[arg(long, value_name = "CHANNEL", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub allow_shared_channel: Option<String>,
 }
