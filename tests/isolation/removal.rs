@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::look;
-use super::world::{World, pid};
+use super::world::{World, pid, wait_for};
 
 /// Whether anything in the world carries the profile's name.
 fn traces(world: &World, name: &str) -> Vec<String> {
@@ -77,7 +77,9 @@ fn what_runs_is_refused_with_its_holder() {
     assert_eq!(look::tree(&world.home(".config")), before);
     // A gateway whose supervisor was killed holds the directory by itself.
     world.may_leave_gateways();
-    look::signal(world.supervisor(), Signal::SIGKILL);
+    let supervisor = world.supervisor();
+    look::signal(supervisor, Signal::SIGKILL);
+    wait_for("the supervisor's end", || (!look::is_alive(supervisor)).then_some(()));
     let refused = world.run(&["profile", "rm", &name, "--yes", "--json"]).refused(78, "profile_running");
     assert_eq!(refused["holder"]["pid"], running, "{refused}");
     assert!(look::is_alive(running) && world.state(&name).join("openclaw.json").exists());
