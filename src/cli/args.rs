@@ -71,7 +71,7 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum Profile {
     /// Start profiles, creating those that do not exist, and wait until they are ready
-    Start(Names),
+    Start(Start),
     /// Stop profiles
     Stop(Names),
     /// Stop and start profiles as one operation
@@ -81,6 +81,10 @@ pub enum Profile {
     List,
     /// Create a profile without starting it
     Create(Create),
+    /// Create a profile like another one, with ports, paths and tokens of its own
+    Clone(Clone),
+    /// Remove what this program created of a profile; without --yes, show what that is
+    Rm(Rm),
     /// Show everything about one profile
     Show(Name),
     /// Take an existing state directory under supervision
@@ -113,6 +117,50 @@ pub struct Names {
     pub names: Vec<ProfileName>,
 }
 
+/// `openclaw profile start`
+#[derive(Debug, ClapArgs)]
+pub struct Start {
+    /// The profiles
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<ProfileName>,
+    /// What they may share
+    #[command(flatten)]
+    pub sharing: Sharing,
+}
+
+/// The one exception from isolation.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Sharing {
+    /// Let another profile use the same bot; without CHANNEL those shared now, else any
+    #[arg(long, value_name = "CHANNEL", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub allow_shared_channel: Option<String>,
+}
+
+/// `openclaw profile clone`
+#[derive(Debug, ClapArgs)]
+pub struct Clone {
+    /// The profile to copy; it is only read
+    pub from: ProfileName,
+    /// The new profile
+    pub to: ProfileName,
+    /// The new gateway's port; the 110 above it belong to the profile too
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Copy the workspace's plain files too
+    #[arg(long)]
+    pub with_workspace: bool,
+}
+
+/// `openclaw profile rm`
+#[derive(Debug, ClapArgs)]
+pub struct Rm {
+    /// The profile
+    pub name: ProfileName,
+    /// Do it
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
 /// `openclaw profile create`
 #[derive(Debug, ClapArgs)]
 pub struct Create {
@@ -127,6 +175,9 @@ pub struct Create {
     /// The gateway's port; the 110 above it belong to the profile too
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// What it may share
+    #[command(flatten)]
+    pub sharing: Sharing,
     /// For the runtime `command`: the program and its arguments, with {port}, {state_dir}, {profile}
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,

@@ -10,10 +10,11 @@ use super::Context;
 use crate::base::record::{Owner, ProfileStatus, State};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::client::control::Supervisor;
-use crate::daemon::DISK;
+use crate::daemon::{self, DISK};
 use crate::host::lock::Record;
 use crate::host::{files, process, socket};
 use crate::link::http;
+use crate::profile::isolation::Sharing;
 use crate::profile::status::described;
 use crate::profile::{Profile, Registry, SupervisorPaths};
 use crate::wire::control::PROFILE_LIST;
@@ -66,10 +67,10 @@ pub async fn all(context: &Context) -> Result<Vec<ProfileStatus>> {
         Some(mut supervisor) => supervised(&mut supervisor).await?,
         None => Vec::new(),
     };
-    let mut profiles = Vec::new();
-    for (name, profile) in registry.all()? {
+    let (known, mut profiles) = (registry.all()?, Vec::new());
+    for (name, profile) in &known {
         let told = supervised.iter().find(|status| status.name == name.as_str());
-        let status = match (&profile, told) {
+        let status = match (profile, told) {
             // Until its first launch was prepared, the supervisor knows the name only.
             (Ok(profile), Some(told)) if told.state_dir.is_empty() => ProfileStatus {
                 state: told.state,
@@ -86,13 +87,31 @@ pub async fn all(context: &Context) -> Result<Vec<ProfileStatus>> {
             }
             (Ok(profile), None) => observed(profile).await,
             (Err(error), None) => {
-                let managed = files::identity(&paths.manifest(&name)).is_some();
-                ProfileStatus { managed, ..broken(&name, error) }
+                let managed = files::identity(&paths.manifest(name)).is_some();
+                ProfileStatus { managed, ..broken(name, error) }
             }
         };
         profiles.push(status);
     }
+    warn_of(&daemon::sharings_among(&registry, &known)?, &mut profiles);
     Ok(profiles)
+}
+
+/// Adds a warning for everything that a profile shares with permission.
+pub fn warn_of_sharing(registry: &Registry<'_>, profiles: &mut [ProfileStatus]) {
+    // Who has just started has passed the proof; a look that fails now takes nothing from that.
+    if let Ok(shared) = daemon::sharings(registry) {
+        warn_of(&shared, profiles);
+    }
+}
+
+fn warn_of(shared: &[Sharing], profiles: &mut [ProfileStatus]) {
+    for sharing in shared.iter().filter(|sharing| sharing.allowed) {
+        let both = [sharing.a.as_str(), sharing.b.as_str()];
+        for profile in profiles.iter_mut().filter(|profile| both.contains(&profile.name.as_str())) {
+            profile.warnings.push(sharing.message.clone());
+        }
+    }
 }
 
 /// A profile that nobody supervises, as the kernel and its port show it.

@@ -22,6 +22,7 @@ struct Record {
 
 enum Entry {
     Save(ProfileName, Record),
+    Forget(ProfileName),
     Flush(oneshot::Sender<()>),
 }
 
@@ -44,6 +45,11 @@ impl Journal {
         let _ = self.entries.send(Entry::Save(name.clone(), Record { intent, changed_at_ms }));
     }
 
+    /// Takes the record of `name` away.
+    pub fn forget(&self, name: &ProfileName) {
+        let _ = self.entries.send(Entry::Forget(name.clone()));
+    }
+
     /// Waits until everything noted so far is on disk, or has failed and been logged.
     pub async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
@@ -59,6 +65,7 @@ async fn write_all(directory: PathBuf, mut inbox: mpsc::UnboundedReceiver<Entry>
             Entry::Flush(done) => {
                 let _ = done.send(());
             }
+            Entry::Forget(name) => files::remove(&path_of(&directory, &name)),
             Entry::Save(name, record) => {
                 let path = path_of(&directory, &name);
                 let text = serde_json::to_string(&record).unwrap_or_default() + "\n";
@@ -72,7 +79,8 @@ async fn write_all(directory: PathBuf, mut inbox: mpsc::UnboundedReceiver<Entry>
     }
 }
 
-fn path_of(directory: &Path, name: &ProfileName) -> PathBuf {
+/// The record of one profile.
+pub fn path_of(directory: &Path, name: &ProfileName) -> PathBuf {
     directory.join(format!("{name}.json"))
 }
 
@@ -114,7 +122,10 @@ mod tests {
         journal.save(&home, Intent::Up, 2);
         journal.save(&home, Intent::Down, 3);
         journal.flush().await;
-        assert_eq!(wanted_up(dir.path()).unwrap(), [work]);
+        assert_eq!(wanted_up(dir.path()).unwrap(), std::slice::from_ref(&work));
+        journal.forget(&work);
+        journal.flush().await;
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "that of `home`");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::supervise::Run;
 pub enum Order {
     /// Start, stop or restart one profile; the answer follows it.
     Profile(Verb, ProfileName, oneshot::Sender<Result<watch::Receiver<View>>>),
+    /// Let go of one profile that does not run.
+    Forget(ProfileName, oneshot::Sender<Result<()>>),
     /// The status of every profile, with fresh figures.
     List(oneshot::Sender<Vec<ProfileStatus>>),
     /// The supervisor itself.

@@ -10,6 +10,7 @@ pub mod census;
 mod control;
 mod driver;
 mod journal;
+mod kept;
 mod mailbox;
 mod member;
 mod order;
@@ -17,6 +18,7 @@ mod prepare;
 mod ready;
 mod real;
 mod setup;
+mod sharing;
 
 use std::future::Future;
 
@@ -28,9 +30,11 @@ use crate::host::lock::{self, Claim, Outcome};
 use crate::host::{clock, files, process};
 use crate::link::{address, unix};
 
-pub use prepare::{Cleared, DISK, Occasion, clear, sharings};
+pub use kept::kept;
+pub use prepare::{Cleared, DISK, Occasion, clear, refused_for};
 pub use real::{Chosen, choose, find as find_real};
 pub use setup::Setup;
+pub use sharing::{sharings, sharings_among};
 
 /// Claims the right to be this user's supervisor.
 ///

@@ -12,6 +12,7 @@ use tokio::net::unix::pipe;
 use super::Setup;
 use super::census::{self, HOST_LOCK};
 use super::real;
+use super::sharing::sharings;
 use crate::access::{Credential, credential as choose, lookup};
 use crate::base::record::{Isolation, Runtime};
 use crate::base::{Error, Kind, ProfileName, Result};
@@ -20,7 +21,7 @@ use crate::conflict::{self, Claim as Wanted, Facts, Listener};
 use crate::host::lock::{self, Claim, Outcome, Record};
 use crate::host::output::{self, Output};
 use crate::host::{files, inherit, process, slot, socket};
-use crate::profile::isolation::{Real, Sharing, prove};
+use crate::profile::isolation::Sharing;
 use crate::profile::resolved::Restart as Wish;
 use crate::profile::{Disk, Environment, Profile, Registry, SecretSource, child_env, launch as words};
 use crate::supervise::{Policy, Restart};
@@ -66,11 +67,11 @@ pub enum Occasion {
 /// Mostly [`Kind::Config`]: the start is refused for good and the error names the holder and what to do.
 pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> Result<Cleared> {
     let name = profile.name.clone();
-    let shared = sharings(registry)?;
-    if let Some(sharing) = shared.iter().find(|sharing| sharing.a == name || sharing.b == name) {
-        return Err(Error::new(Kind::Config, sharing.code, sharing.message.clone())
-            .profile(&name)
-            .remedy(sharing.remedy.clone()));
+    for sharing in sharings(registry)?.iter().filter(|sharing| sharing.concerns(&name)) {
+        if !sharing.allowed {
+            return Err(refused_for(&name, sharing));
+        }
+        tracing::warn!(profile = %name, "{}", sharing.message);
     }
     let state_dir = &profile.paths.state_dir;
     files::private_dir(state_dir)?;
@@ -118,6 +119,13 @@ fn refuse_second_primary(registry: &Registry<'_>, profile: &Profile, occasion: O
     }
 }
 
+/// The refusal to start `name` because of what it shares.
+pub fn refused_for(name: &ProfileName, sharing: &Sharing) -> Error {
+    Error::new(Kind::Config, sharing.code, sharing.message.clone())
+        .profile(name)
+        .remedy(sharing.remedy.clone())
+}
+
 /// The host's slot for its primary gateway, which is one for all users (invariant I2).
 fn host_slot(profile: &Profile, environment: &Environment) -> Result<Claim> {
     let path = slot::path(environment.get(HOST_LOCK));
@@ -132,31 +140,6 @@ fn host_slot(profile: &Profile, environment: &Environment) -> Result<Claim> {
                 "stop that one first, or start a named profile, which is isolated: openclaw profile start work",
             ))
         }
-    }
-}
-
-/// What all profiles share that only one may have.
-///
-/// # Errors
-/// When the profiles cannot be listed. One whose files are broken is left out: it cannot start either.
-pub fn sharings(registry: &Registry<'_>) -> Result<Vec<Sharing>> {
-    let known = registry.all()?;
-    let resolved: Vec<Real> =
-        known.into_iter().filter_map(|(_, profile)| Some(real_of(&profile.ok()?))).collect();
-    Ok(prove(&resolved))
-}
-
-fn real_of(profile: &Profile) -> Real {
-    let paths = &profile.paths;
-    Real {
-        name: profile.name.clone(),
-        state_dir: files::real_path(&paths.state_dir),
-        config_path: files::real_path(&paths.config_path),
-        workspace: files::real_path(&paths.workspace),
-        state_id: files::identity(&paths.state_dir),
-        config_id: files::identity(&paths.config_path),
-        workspace_id: files::identity(&paths.workspace),
-        block: profile.block,
     }
 }
 

@@ -157,6 +157,11 @@ pub fn entries(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Whether anything stands at `path`, a link that leads nowhere included.
+pub fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
 /// Whether `path` is a directory, following links.
 pub fn is_dir(path: &Path) -> bool {
     path.is_dir()
@@ -195,6 +200,40 @@ pub fn is_private(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| {
         meta.uid() == nix::unistd::geteuid().as_raw() && meta.permissions().mode() & 0o022 == 0
     })
+}
+
+/// Removes a file, or a link itself, that may be gone already.
+///
+/// # Errors
+/// [`Kind::Failed`] `file_unremovable`.
+pub fn unlink(path: &Path) -> Result<()> {
+    removed(path, fs::remove_file(path))
+}
+
+/// Removes an empty directory that may be gone already; a link in its place stays. False when it is not empty.
+///
+/// # Errors
+/// [`Kind::Failed`] `file_unremovable`.
+pub fn remove_empty(directory: &Path) -> Result<bool> {
+    match fs::remove_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+        outcome => removed(directory, outcome).map(|()| true),
+    }
+}
+
+/// The outcome of a removal; what was gone already is removed.
+///
+/// # Errors
+/// [`Kind::Failed`] `file_unremovable`.
+pub fn removed(path: &Path, outcome: io::Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::new(Kind::Failed, "file_unremovable", format!("{} cannot be removed", path.display()))
+                .remedy(remedy_for(&error, path))
+                .caused_by(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes a file that may be gone already.

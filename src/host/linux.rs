@@ -36,6 +36,11 @@ pub fn boot_id() -> Option<String> {
     Some(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned())
 }
 
+/// The mounts that this process sees, a line each.
+pub fn mount_table() -> Option<String> {
+    fs::read_to_string("/proc/self/mountinfo").ok()
+}
+
 /// The pid namespace of this process, as the kernel names it.
 pub fn pid_namespace() -> Option<String> {
     Some(fs::read_link("/proc/self/ns/pid").ok()?.to_string_lossy().into_owned())

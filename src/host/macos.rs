@@ -29,6 +29,11 @@ pub fn boot_id() -> Option<String> {
     Some(System::boot_time().to_string())
 }
 
+/// There are no bind mounts here.
+pub fn mount_table() -> Option<String> {
+    None
+}
+
 /// macOS has one pid namespace.
 pub fn pid_namespace() -> Option<String> {
     None

@@ -5,8 +5,10 @@
 pub mod census;
 pub mod clock;
 pub mod files;
+pub mod folder;
 pub mod inherit;
 pub mod lock;
+pub mod mounts;
 pub mod output;
 pub mod process;
 pub mod reap;

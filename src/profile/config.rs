@@ -291,15 +291,26 @@ impl<'a> Node<'a> {
     fn secret(&self, providers: Option<&Value>) -> Result<Option<SecretSource>> {
         match self.value {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(inline(text))),
-            Some(reference @ Value::Object(_)) => Ok(Some(referred(reference, providers))),
-            Some(_) => Err(self.wrong("a text or a secret reference")),
+            Some(value) => match source_of(value, providers) {
+                Some(source) => Ok(Some(source)),
+                None => Err(self.wrong("a text or a secret reference")),
+            },
         }
     }
 
     /// Says what was expected, never what was found: it may be a secret in the wrong place.
     fn wrong(&self, expected: &str) -> crate::base::Error {
         include::invalid(self.file, None, format!("`{}` must be {expected}", self.path))
+    }
+}
+
+/// Where the secret is to be had that `value` stands for, with the file's own `secrets.providers`; `None` when it is
+/// neither a text nor a reference.
+pub(super) fn source_of(value: &Value, providers: Option<&Value>) -> Option<SecretSource> {
+    match value {
+        Value::String(text) => Some(inline(text)),
+        Value::Object(_) => Some(referred(value, providers)),
+        _ => None,
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Fill {
     pub runtime: Option<RuntimeChoice>,
     /// Primary or isolated.
     pub isolation: Option<Isolation>,
+    /// Channels whose credential another profile may have too.
+    pub allow_shared_channels: Option<Vec<String>>,
     /// The program and its arguments, for the runtime `command`.
     pub command: Option<Vec<String>>,
     /// The Node.js that runs the real OpenClaw.
@@ -67,12 +69,15 @@ pub fn manifest_text(template: &str, fill: &Fill) -> Result<String> {
             .remedy("mend the file named by --from")
     })?;
     let text = |path: &Option<PathBuf>| path.as_ref().map(|path| value(path.display().to_string()));
-    let command = fill.command.as_ref().map(|command| value(command.iter().collect::<toml_edit::Array>()));
-    let entries: [(&str, &str, Option<Item>); 10] = [
+    let list = |words: &Option<Vec<String>>| {
+        words.as_ref().map(|words| value(words.iter().collect::<toml_edit::Array>()))
+    };
+    let entries: [(&str, &str, Option<Item>); 11] = [
         ("", "description", fill.description.as_deref().map(value)),
         ("", "isolation", fill.isolation.map(|isolation| value(isolation.as_str()))),
+        ("", "allow_shared_channels", list(&fill.allow_shared_channels)),
         ("runtime", "kind", fill.runtime.map(|runtime| value(runtime.as_str()))),
-        ("runtime", "command", command),
+        ("runtime", "command", list(&fill.command)),
         ("runtime", "node", text(&fill.node)),
         ("runtime", "program", text(&fill.program)),
         ("gateway", "port", fill.port.map(|port| value(i64::from(port)))),

@@ -1,13 +1,57 @@
-//! The proof that profiles share nothing (INCIDENTS B4): directories, files and ports are compared pair by pair.
-//! What is compared are real paths and inodes that `host` has looked up, so a symbolic link or a bind mount
-//! hides nothing.
+//! The proof that profiles share nothing (INCIDENTS B4): directories, files, ports and service names are compared
+//! pair by pair. What is compared are real paths, inodes and places within file systems that `host` has looked up,
+//! so a symbolic link or a bind mount hides nothing. Channel credentials are compared by `channels`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::base::{PortBlock, ProfileName};
 
 /// What the file system knows a file by: device and inode.
 pub type FileId = (u64, u64);
+
+/// A place as the file system knows it; it need not exist.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spot {
+    /// The path with its links resolved.
+    pub path: PathBuf,
+    /// Device and inode, when it exists.
+    pub id: Option<FileId>,
+    /// The device and the path within its file system, where the system tells: the same place behind two mounts.
+    pub origin: Option<(u64, PathBuf)>,
+}
+
+/// A part of what a profile owns besides state directory, configuration and workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The directory of the gateway's own logs.
+    Logs,
+    /// The log file that `logging.file` names.
+    LogFile,
+    /// Where channels keep what they have logged in with.
+    Credentials,
+    /// Temporary files.
+    Temporary,
+}
+
+impl Part {
+    /// What people call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Part::Logs => "log directory",
+            Part::LogFile => "log file",
+            Part::Credentials => "credential directory",
+            Part::Temporary => "temporary directory",
+        }
+    }
+
+    /// Logs and temporary files are state; credentials have a code of their own.
+    const fn code(self) -> &'static str {
+        match self {
+            Part::Credentials => "credential_shared",
+            Part::Logs | Part::LogFile | Part::Temporary => "state_dir_shared",
+        }
+    }
+}
 
 /// What one profile owns, with every path resolved to its real one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,17 +59,13 @@ pub struct Real {
     /// The profile.
     pub name: ProfileName,
     /// The state directory.
-    pub state_dir: PathBuf,
+    pub state_dir: Spot,
     /// The configuration file.
-    pub config_path: PathBuf,
+    pub config_path: Spot,
     /// The workspace.
-    pub workspace: PathBuf,
-    /// The state directory's identity, when it exists.
-    pub state_id: Option<FileId>,
-    /// The configuration file's identity, when it exists.
-    pub config_id: Option<FileId>,
-    /// The workspace's identity, when it exists.
-    pub workspace_id: Option<FileId>,
+    pub workspace: Spot,
+    /// Further parts, each of which has to be its own.
+    pub parts: Vec<(Part, Spot)>,
     /// Its ports.
     pub block: PortBlock,
 }
@@ -39,12 +79,21 @@ pub struct Sharing {
     pub a: ProfileName,
     /// The other.
     pub b: ProfileName,
-    /// What is shared: a path or a range of ports.
+    /// What is shared: a path, a range of ports, a service's name or a channel.
     pub what: String,
     /// A sentence for people.
     pub message: String,
     /// What to do about it.
     pub remedy: String,
+    /// Whether a manifest allows it: then it is a warning and no reason to refuse a start.
+    pub allowed: bool,
+}
+
+impl Sharing {
+    /// Whether `name` is one of the two.
+    pub fn concerns(&self, name: &ProfileName) -> bool {
+        self.a == *name || self.b == *name
+    }
 }
 
 /// How two places lie to each other.
@@ -60,15 +109,17 @@ enum Lie {
 /// the order of `all`.
 pub fn prove(all: &[Real]) -> Vec<Sharing> {
     let mut sorted: Vec<&Real> = all.iter().collect();
-    sorted.sort_by(|a, b| (&a.name, &a.state_dir).cmp(&(&b.name, &b.state_dir)));
+    sorted.sort_by(|a, b| (&a.name, &a.state_dir.path).cmp(&(&b.name, &b.state_dir.path)));
     let mut found = Vec::new();
     for (index, a) in sorted.iter().enumerate() {
         for b in &sorted[index + 1..] {
+            let state = lie(&a.state_dir, &b.state_dir);
             found.extend(ports(a, b));
-            let state = lie((&a.state_dir, a.state_id), (&b.state_dir, b.state_id));
+            found.extend(services(a, b));
             found.extend(state_dirs(a, b, state));
             found.extend(configs(a, b, state));
             found.extend(workspaces(a, b, state));
+            found.extend(parts(a, b, state));
         }
     }
     found
@@ -87,6 +138,25 @@ fn ports(a: &Real, b: &Real) -> Option<Sharing> {
     })
 }
 
+/// The names under which the real program installs a profile's service (OPENCLAW.md 1.3): the systemd unit and the
+/// launchd label.
+fn service_names(name: &ProfileName) -> [String; 2] {
+    let label = if name.is_default() { "gateway" } else { name.as_str() };
+    [format!("openclaw-gateway{}.service", name.suffix()), format!("ai.openclaw.{label}")]
+}
+
+fn services(a: &Real, b: &Real) -> Option<Sharing> {
+    let theirs = service_names(&b.name);
+    let name =
+        service_names(&a.name).into_iter().find(|name| theirs.contains(name)).filter(|_| a.name != b.name)?;
+    Some(Sharing {
+        code: "duplicate_service",
+        message: format!("the services of `{}` and `{}` have one name, {name}", a.name, b.name),
+        remedy: format!("move the state directory of `{}` to a name that no service of OpenClaw has", b.name),
+        ..sharing(a, b, name)
+    })
+}
+
 fn state_dirs(a: &Real, b: &Real, state: Lie) -> Option<Sharing> {
     let (code, how) = match state {
         Lie::Apart => return None,
@@ -94,7 +164,7 @@ fn state_dirs(a: &Real, b: &Real, state: Lie) -> Option<Sharing> {
         Lie::FirstInSecond => ("state_dir_nested", "are nested: the first lies in the second"),
         Lie::SecondInFirst => ("state_dir_nested", "are nested: the second lies in the first"),
     };
-    let (first, second) = (a.state_dir.display(), b.state_dir.display());
+    let (first, second) = (a.state_dir.path.display(), b.state_dir.path.display());
     Some(Sharing {
         code,
         message: format!("the state directories of `{}` ({first}) and `{}` ({second}) {how}", a.name, b.name),
@@ -104,17 +174,19 @@ fn state_dirs(a: &Real, b: &Real, state: Lie) -> Option<Sharing> {
 }
 
 fn configs(a: &Real, b: &Real, state: Lie) -> Option<Sharing> {
-    let same = lie((&a.config_path, a.config_id), (&b.config_path, b.config_id)) == Lie::Same;
+    let same = lie(&a.config_path, &b.config_path) == Lie::Same;
     // Where the directories are nested already, a file inside both is no further finding.
-    let inside = |config: &Path, other: &Real| state == Lie::Apart && config.starts_with(&other.state_dir);
+    let inside = |config: &Spot, other: &Real| {
+        state == Lie::Apart && matches!(lie(config, &other.state_dir), Lie::Same | Lie::FirstInSecond)
+    };
+    let path = a.config_path.path.display().to_string();
     let (path, message) = if same {
-        let path = a.config_path.display().to_string();
         let message = format!("`{}` and `{}` have one configuration file, {path}", a.name, b.name);
         (path, message)
     } else if inside(&a.config_path, b) {
-        (a.config_path.display().to_string(), inside_message("configuration file", a, &a.config_path, b))
+        (path, not_apart("configuration file", a, &a.config_path, b))
     } else if inside(&b.config_path, a) {
-        (b.config_path.display().to_string(), inside_message("configuration file", b, &b.config_path, a))
+        (b.config_path.path.display().to_string(), not_apart("configuration file", b, &b.config_path, a))
     } else {
         return None;
     };
@@ -127,29 +199,26 @@ fn configs(a: &Real, b: &Real, state: Lie) -> Option<Sharing> {
 }
 
 fn workspaces(a: &Real, b: &Real, state: Lie) -> Option<Sharing> {
-    let both = lie((&a.workspace, a.workspace_id), (&b.workspace, b.workspace_id));
-    let meets = |workspace: &Path, other: &Real| {
-        state == Lie::Apart
-            && (workspace.starts_with(&other.state_dir) || other.state_dir.starts_with(workspace))
+    let both = lie(&a.workspace, &b.workspace);
+    let meets = |workspace: &Spot, other: &Real| {
+        state == Lie::Apart && lie(workspace, &other.state_dir) != Lie::Apart
     };
+    let path = a.workspace.path.display().to_string();
     let (path, message) = match both {
         Lie::Same => {
-            let path = a.workspace.display().to_string();
             let message = format!("`{}` and `{}` work in one workspace, {path}", a.name, b.name);
             (path, message)
         }
         // Each lies in its own state directory, and those are reported as nested.
         Lie::FirstInSecond | Lie::SecondInFirst if state == Lie::Apart => {
-            let (first, second) = (a.workspace.display(), b.workspace.display());
+            let second = b.workspace.path.display();
             let message =
-                format!("the workspaces of `{}` ({first}) and `{}` ({second}) are nested", a.name, b.name);
-            (first.to_string(), message)
+                format!("the workspaces of `{}` ({path}) and `{}` ({second}) are nested", a.name, b.name);
+            (path, message)
         }
-        _ if meets(&a.workspace, b) => {
-            (a.workspace.display().to_string(), inside_message("workspace", a, &a.workspace, b))
-        }
+        _ if meets(&a.workspace, b) => (path, not_apart("workspace", a, &a.workspace, b)),
         _ if meets(&b.workspace, a) => {
-            (b.workspace.display().to_string(), inside_message("workspace", b, &b.workspace, a))
+            (b.workspace.path.display().to_string(), not_apart("workspace", b, &b.workspace, a))
         }
         _ => return None,
     };
@@ -162,26 +231,104 @@ fn workspaces(a: &Real, b: &Real, state: Lie) -> Option<Sharing> {
     })
 }
 
-fn inside_message(thing: &str, owner: &Real, path: &Path, other: &Real) -> String {
-    let (path, dir) = (path.display(), other.state_dir.display());
+/// Each part is compared with all parts of the other, and with its state directory and workspace. Where the state
+/// directories meet, everything in them does, and that is reported once.
+fn parts(a: &Real, b: &Real, state: Lie) -> Vec<Sharing> {
+    if state != Lie::Apart {
+        return Vec::new();
+    }
+    let mut found: Vec<Sharing> = Vec::new();
+    let mut add = |part: Part, message: String, path: &Spot| {
+        let what = path.path.display().to_string();
+        let known = found.iter().any(|sharing| sharing.code == part.code() && sharing.what == what);
+        if !known {
+            let (code, remedy) = (part.code(), part_remedy(part));
+            found.push(Sharing { code, message, remedy, ..sharing(a, b, what) });
+        }
+    };
+    for (mine, path) in &a.parts {
+        for (theirs, other) in &b.parts {
+            let how = match lie(path, other) {
+                Lie::Apart => continue,
+                Lie::Same => "are one",
+                Lie::FirstInSecond | Lie::SecondInFirst => "are nested",
+            };
+            let (first, second) = (path.path.display(), other.path.display());
+            let message = format!(
+                "the {} of `{}` ({first}) and the {} of `{}` ({second}) {how}",
+                mine.as_str(),
+                a.name,
+                theirs.as_str(),
+                b.name
+            );
+            add(*mine, message, path);
+        }
+    }
+    for (owner, other) in [(a, b), (b, a)] {
+        for (part, path) in &owner.parts {
+            if lie(path, &other.state_dir) != Lie::Apart {
+                add(*part, not_apart(part.as_str(), owner, path, other), path);
+            } else if lie(path, &other.workspace) != Lie::Apart
+                && lie(&owner.workspace, &other.workspace) == Lie::Apart
+            {
+                add(*part, in_workspace(part.as_str(), owner, path, other), path);
+            }
+        }
+    }
+    found
+}
+
+fn part_remedy(part: Part) -> String {
+    match part {
+        Part::LogFile => "give each profile its own file by logging.file in its openclaw.json".into(),
+        Part::Credentials => {
+            "give each profile a directory of its own: remove the link or mount, or OPENCLAW_OAUTH_DIR".into()
+        }
+        Part::Logs | Part::Temporary => {
+            "give each profile a directory of its own: remove the link or mount".into()
+        }
+    }
+}
+
+fn not_apart(thing: &str, owner: &Real, path: &Spot, other: &Real) -> String {
+    let (path, dir) = (path.path.display(), other.state_dir.path.display());
     format!(
         "the {thing} of `{}` ({path}) and the state directory of `{}` ({dir}) are not apart",
         owner.name, other.name
     )
 }
 
+fn in_workspace(thing: &str, owner: &Real, path: &Spot, other: &Real) -> String {
+    let (path, dir) = (path.path.display(), other.workspace.path.display());
+    format!(
+        "the {thing} of `{}` ({path}) and the workspace of `{}` ({dir}) are not apart",
+        owner.name, other.name
+    )
+}
+
 fn sharing(a: &Real, b: &Real, what: String) -> Sharing {
     let (message, remedy) = (String::new(), String::new());
-    Sharing { code: "", a: a.name.clone(), b: b.name.clone(), what, message, remedy }
+    Sharing { code: "", a: a.name.clone(), b: b.name.clone(), what, message, remedy, allowed: false }
 }
 
 /// Compares by component, so that `~/.openclaw-work` does not lie in `~/.openclaw`.
-fn lie(first: (&Path, Option<FileId>), second: (&Path, Option<FileId>)) -> Lie {
-    if first.0 == second.0 || (first.1.is_some() && first.1 == second.1) {
+fn lie(first: &Spot, second: &Spot) -> Lie {
+    if first.id.is_some() && first.id == second.id {
+        return Lie::Same;
+    }
+    let by_path = nesting(&first.path, &second.path);
+    match (&first.origin, &second.origin) {
+        (Some((one, a)), Some((two, b))) if by_path == Lie::Apart && one == two => nesting(a, b),
+        _ => by_path,
+    }
+}
+
+fn nesting(first: &std::path::Path, second: &std::path::Path) -> Lie {
+    if first == second {
         Lie::Same
-    } else if first.0.starts_with(second.0) {
+    } else if first.starts_with(second) {
         Lie::FirstInSecond
-    } else if second.0.starts_with(first.0) {
+    } else if second.starts_with(first) {
         Lie::SecondInFirst
     } else {
         Lie::Apart
@@ -193,17 +340,23 @@ mod tests {
     use super::*;
 
     fn real(name: &str, state_dir: &str, port: u16) -> Real {
-        let state_dir = PathBuf::from(state_dir);
+        let below = |name: &str| spot(&format!("{state_dir}/{name}"));
         Real {
             name: name.parse().unwrap(),
-            config_path: state_dir.join("openclaw.json"),
-            workspace: state_dir.join("workspace"),
-            state_dir,
-            state_id: None,
-            config_id: None,
-            workspace_id: None,
+            state_dir: spot(state_dir),
+            config_path: below("openclaw.json"),
+            workspace: below("workspace"),
+            parts: vec![
+                (Part::Logs, below("logs")),
+                (Part::Credentials, below("credentials")),
+                (Part::Temporary, below("tmp")),
+            ],
             block: PortBlock::at(port),
         }
+    }
+
+    fn spot(path: &str) -> Spot {
+        Spot { path: path.into(), ..Spot::default() }
     }
 
     fn pair() -> (Real, Real) {
@@ -238,9 +391,9 @@ mod tests {
         b.state_dir = a.state_dir.clone();
         assert_eq!(codes(&a, &b), ["state_dir_shared"]);
         let (mut a, mut b) = pair();
-        (a.state_id, b.state_id) = (Some((1, 2)), Some((1, 2)));
+        (a.state_dir.id, b.state_dir.id) = (Some((1, 2)), Some((1, 2)));
         assert_eq!(codes(&a, &b), ["state_dir_shared"]);
-        b.state_id = Some((2, 2));
+        b.state_dir.id = Some((2, 2));
         assert_eq!(codes(&a, &b), [""; 0]);
     }
 
@@ -256,10 +409,10 @@ mod tests {
         let (a, mut b) = pair();
         b.config_path = a.config_path.clone();
         assert_eq!(codes(&a, &b), ["config_shared"]);
-        b.config_path = a.state_dir.join("work.json");
+        b.config_path = spot("/h/.openclaw/work.json");
         assert_eq!(codes(&a, &b), ["config_shared"]);
         let (mut a, mut b) = pair();
-        (a.config_id, b.config_id) = (Some((1, 9)), Some((1, 9)));
+        (a.config_path.id, b.config_path.id) = (Some((1, 9)), Some((1, 9)));
         assert_eq!(codes(&a, &b), ["config_shared"]);
     }
 
@@ -269,13 +422,13 @@ mod tests {
         for shared in
             ["/h/.openclaw/workspace", "/h/.openclaw/workspace/x", "/h/.openclaw/y", "/h/.openclaw", "/h"]
         {
-            b.workspace = shared.into();
+            b.workspace = spot(shared);
             assert_eq!(codes(&a, &b), ["workspace_shared"], "{shared}");
         }
-        b.workspace = "/h/project".into();
+        b.workspace = spot("/h/project");
         assert_eq!(codes(&a, &b), [""; 0]);
         let (mut a, mut b) = (a, b);
-        (a.workspace_id, b.workspace_id) = (Some((1, 5)), Some((1, 5)));
+        (a.workspace.id, b.workspace.id) = (Some((1, 5)), Some((1, 5)));
         assert_eq!(codes(&a, &b), ["workspace_shared"]);
     }
 
@@ -286,5 +439,53 @@ mod tests {
         let all = ["port_block_overlap", "state_dir_shared", "config_shared", "workspace_shared"];
         assert_eq!(codes(&a, &b), all);
         assert_eq!(prove(std::slice::from_ref(&a)), []);
+    }
+
+    #[test]
+    fn each_further_part_is_its_own() {
+        for (index, code) in [(0, "state_dir_shared"), (1, "credential_shared"), (2, "state_dir_shared")] {
+            let (a, mut b) = pair();
+            b.parts[index].1 = a.parts[index].1.clone();
+            assert_eq!(codes(&a, &b), [code], "one directory for both, in the state directory of one");
+            b.parts[index].1 = spot("/h/.openclaw/other");
+            assert_eq!(codes(&a, &b), [code], "in the state directory of the other");
+            let (mut a, mut b) = pair();
+            (a.parts[index].1, b.parts[index].1) = (spot("/srv/x"), spot("/srv/x/y"));
+            assert_eq!(codes(&a, &b), [code], "nested elsewhere");
+            let (mut a, mut b) = pair();
+            (a.parts[index].1.id, b.parts[index].1.id) = (Some((1, 5)), Some((1, 5)));
+            assert_eq!(codes(&a, &b), [code], "one inode");
+            b.workspace = spot("/h/project");
+            b.parts[index].1.id = None;
+            a.parts[index].1.path = "/h/project/x".into();
+            assert_eq!(codes(&a, &b), [code], "in the other's workspace");
+        }
+        let (mut a, mut b) = pair();
+        a.parts.push((Part::LogFile, spot("/var/log/a.log")));
+        b.parts.push((Part::LogFile, spot("/var/log/b.log")));
+        assert_eq!(codes(&a, &b), [""; 0], "two files in one directory");
+        b.parts[3].1 = a.parts[3].1.clone();
+        assert_eq!(codes(&a, &b), ["state_dir_shared"]);
+    }
+
+    #[test]
+    fn a_bind_mount_hides_no_nesting() {
+        let (mut a, mut b) = pair();
+        a.state_dir.origin = Some((8, "/ana/.openclaw".into()));
+        b.state_dir.origin = Some((8, "/ana/.openclaw/inner".into()));
+        assert_eq!(codes(&a, &b), ["state_dir_nested"]);
+        b.state_dir.origin = Some((9, "/ana/.openclaw/inner".into()));
+        assert_eq!(codes(&a, &b), [""; 0], "another file system");
+    }
+
+    #[test]
+    fn services_of_one_name_are_found() {
+        let (default, gateway) = (real("default", "/a", 20000), real("gateway", "/b", 30000));
+        assert_eq!(codes(&default, &gateway), ["duplicate_service"]);
+        assert_eq!(
+            service_names(&"work".parse().unwrap()),
+            ["openclaw-gateway-work.service", "ai.openclaw.work"]
+        );
+        assert_eq!(service_names(&ProfileName::default_profile())[0], "openclaw-gateway.service");
     }
 }

@@ -2,9 +2,13 @@
 //! between profiles, and what a child is given to run with. Everything here decides from values that were
 //! handed in; nothing reads a file, a clock or the environment.
 
+pub mod channels;
 pub mod child_env;
+pub mod clone;
 pub mod config;
 pub mod create;
+pub mod creation;
+pub mod dotenv;
 pub mod environment;
 pub mod include;
 pub mod inherited;
@@ -15,6 +19,7 @@ pub mod paths;
 pub mod ports;
 pub mod registry;
 pub mod remote;
+pub mod removal;
 pub mod resolve;
 pub mod resolved;
 pub mod size;

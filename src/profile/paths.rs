@@ -99,6 +99,11 @@ impl SupervisorPaths {
         })
     }
 
+    /// The record of what was created with a profile; no profile's name has a dot, so it is nobody's intent.
+    pub fn creation(&self, name: &ProfileName) -> PathBuf {
+        self.records_dir.join(format!("{name}.created"))
+    }
+
     /// The manifest of a profile.
     pub fn manifest(&self, name: &ProfileName) -> PathBuf {
         self.config_dir.join(format!("{name}.toml"))

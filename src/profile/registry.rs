@@ -85,9 +85,25 @@ impl<'a> Registry<'a> {
     /// # Errors
     /// When it or an include cannot be read or is invalid.
     pub fn config(&self, file: &Path) -> Result<GatewayConfig> {
-        let Some(text) = (self.disk.read)(file)? else { return Ok(GatewayConfig::default()) };
-        let tree = self.included(include::read(&text, file)?, file)?;
-        GatewayConfig::from_value(&tree, file)
+        let tree = self.tree(file)?;
+        tree.map_or_else(|| Ok(GatewayConfig::default()), |tree| GatewayConfig::from_value(&tree, file))
+    }
+
+    /// The whole tree of the configuration at `file` with its includes; `None` when there is no file.
+    ///
+    /// # Errors
+    /// When it or an include cannot be read.
+    pub fn tree(&self, file: &Path) -> Result<Option<Value>> {
+        let Some(text) = (self.disk.read)(file)? else { return Ok(None) };
+        self.included(include::read(&text, file)?, file).map(Some)
+    }
+
+    /// The text of a file that a configuration names; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it exists and cannot be read.
+    pub fn text(&self, file: &Path) -> Result<Option<String>> {
+        (self.disk.read)(file)
     }
 
     /// The tree with every `$include` replaced. The real path of an included file lies in the folder of

@@ -132,6 +132,7 @@ pub fn resolve(
         description: written.description.unwrap_or_default(),
         place,
         isolation: written.isolation.unwrap_or(alone),
+        allow_shared_channels: written.allow_shared_channels.unwrap_or_default(),
         runtime: written.runtime.kind.unwrap_or(RuntimeChoice::Auto),
         command: written.runtime.command.unwrap_or_default(),
         ready: written.runtime.ready.unwrap_or(Ready::Gateway),

@@ -192,6 +192,8 @@ pub struct Profile {
     pub place: Place,
     /// Primary or isolated.
     pub isolation: Isolation,
+    /// Channels whose credential another profile may have too; `*` stands for all.
+    pub allow_shared_channels: Vec<String>,
     /// Which runtime it asks for.
     pub runtime: RuntimeChoice,
     /// The program and its arguments with their placeholders, for the runtime `command`; else empty.

@@ -14,6 +14,8 @@ pub const PROFILE_START: &str = "profile.start";
 pub const PROFILE_STOP: &str = "profile.stop";
 /// Stop and start as one operation; concurrent ones coalesce.
 pub const PROFILE_RESTART: &str = "profile.restart";
+/// Let go of a profile that does not run, its intent included, because it is being removed.
+pub const PROFILE_FORGET: &str = "profile.forget";
 /// Every profile that the supervisor looks after.
 pub const PROFILE_LIST: &str = "profile.list";
 /// The supervisor itself.

@@ -58,6 +58,8 @@ fn the_help_of_profiles_and_of_one_of_its_verbs() {
           restart  Stop and start profiles as one operation
           list     List every profile of this user [alias: ls]
           create   Create a profile without starting it
+          clone    Create a profile like another one, with ports, paths and tokens of its own
+          rm       Remove what this program created of a profile; without --yes, show what that is
           show     Show everything about one profile
           adopt    Take an existing state directory under supervision
           check    Prove isolation without starting anything
@@ -112,6 +114,9 @@ fn the_help_of_profiles_and_of_one_of_its_verbs() {
 
               --port <PORT>
                   The gateway's port; the 110 above it belong to the profile too
+
+              --allow-shared-channel[=<CHANNEL>]
+                  Let another profile use the same bot; without CHANNEL those shared now, else any
 
               --no-color
                   Print without colours (also NO_COLOR)

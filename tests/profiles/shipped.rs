@@ -1,12 +1,12 @@
 //! The templates that are shipped in `profiles/`: all of them are known, parse, say what they are, and the profiles
 //! made from them share nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use openclaw_supervisor::base::record::{Isolation, Place};
 use openclaw_supervisor::base::{PortBlock, ProfileName};
 use openclaw_supervisor::profile::create::{Fill, TEMPLATES, manifest_text};
-use openclaw_supervisor::profile::isolation::{Real, prove};
+use openclaw_supervisor::profile::isolation::{Real, Spot, prove};
 use openclaw_supervisor::profile::ports::allocate;
 use openclaw_supervisor::profile::resolved::{Profile, RuntimeChoice};
 use openclaw_supervisor::profile::{Environment, Flags, GatewayConfig, Manifest, resolve};
@@ -47,6 +47,10 @@ fn each_template_says_what_it_is_and_leaves_out_what_a_machine_decides() {
     assert_eq!(made("remote", TEMPLATES[3].1, None).place, Place::Remote);
 }
 
+fn spot(path: PathBuf) -> Spot {
+    Spot { path, ..Spot::default() }
+}
+
 #[test]
 fn profiles_made_from_all_templates_are_isolated_from_each_other() {
     let mut taken: Vec<(ProfileName, PortBlock)> = Vec::new();
@@ -62,12 +66,10 @@ fn profiles_made_from_all_templates_are_isolated_from_each_other() {
         assert_eq!(profile.block, block, "{name}");
         all.push(Real {
             name: profile.name,
-            state_dir: profile.paths.state_dir,
-            config_path: profile.paths.config_path,
-            workspace: profile.paths.workspace,
-            state_id: None,
-            config_id: None,
-            workspace_id: None,
+            state_dir: spot(profile.paths.state_dir),
+            config_path: spot(profile.paths.config_path),
+            workspace: spot(profile.paths.workspace),
+            parts: Vec::new(),
             block,
         });
     }

@@ -72,6 +72,8 @@ pub fn take(
     let base = template(if name.is_default() { "default" } else { "work" })?;
     let manifest = registry.derived_paths(name)?.manifest;
     files::create_new(&manifest, &manifest_text(base, &fill)?)?;
+    // Whatever an earlier profile of this name was made of: this one was found.
+    files::remove(&registry.paths().creation(name));
     context.render.notice(&format!(
         "adopted {name} from {} (port {port}); nothing in it was changed",
         found.paths.state_dir.display()

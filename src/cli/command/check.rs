@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::{Context, render, survey};
 use crate::daemon;
+use crate::profile::isolation::Sharing;
 
 /// Compares all profiles and prints what they share.
 pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
@@ -16,23 +17,34 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
     }
     let mut shared = daemon::sharings(&registry)?;
     shared.retain(|sharing| only.is_none_or(|name| sharing.a == *name || sharing.b == *name));
+    let refused = shared.iter().filter(|sharing| !sharing.allowed).count();
     let documents = shared.iter().map(|sharing| {
-        json!({ "code": sharing.code, "severity": "error", "profile": sharing.a, "other": sharing.b,
+        json!({ "code": sharing.code, "severity": severity(sharing), "profile": sharing.a, "other": sharing.b,
             "message": sharing.message, "remedy": sharing.remedy })
     });
     if context.render.is_json() {
         let conflicts: Vec<_> = documents.collect();
-        context.render.document(&json!({ "ok": shared.is_empty(), "conflicts": conflicts }));
+        context.render.document(&json!({ "ok": refused == 0, "conflicts": conflicts }));
     } else {
         for sharing in &shared {
-            context.render.text(&format!("{}\n  try: {}\n", sharing.message, sharing.remedy));
+            let line = match sharing.allowed {
+                true => format!("warning: {}\n", sharing.message),
+                false => format!("{}\n  try: {}\n", sharing.message, sharing.remedy),
+            };
+            context.render.text(&line);
         }
     }
-    if shared.is_empty() {
+    if refused == 0 {
         if !context.render.is_json() {
-            context.render.text(&format!("{}: nothing is shared\n", render::profiles_counted(known.len())));
+            let counted = render::profiles_counted(known.len());
+            let but = if shared.is_empty() { "" } else { " but what a manifest allows" };
+            context.render.text(&format!("{counted}: nothing is shared{but}\n"));
         }
         return Ok(());
     }
-    Err(Error::new(Kind::Conflicts, "profiles_shared", format!("{} shared things were found", shared.len())))
+    Err(Error::new(Kind::Conflicts, "profiles_shared", format!("{refused} shared things were found")))
+}
+
+fn severity(sharing: &Sharing) -> &'static str {
+    if sharing.allowed { "warning" } else { "error" }
 }

@@ -10,17 +10,19 @@ use tokio::time::{sleep, timeout};
 use super::adopt;
 use crate::base::record::Isolation;
 use crate::base::{Error, Kind, PortBlock, ProfileName, Result, Secret};
-use crate::cli::args::{Create, RuntimeArg};
+use crate::cli::args::{Create, RuntimeArg, Sharing};
 use crate::cli::{Context, survey};
 use crate::daemon;
 use crate::host::lock::{self, Claim, Outcome};
 use crate::host::{files, socket};
+use crate::profile::channels::ANY;
 use crate::profile::create::{Fill, config_text, manifest_text, template};
+use crate::profile::creation::Creation;
 use crate::profile::paths::WORKSPACE_DIR;
 use crate::profile::ports::{Allocation, allocate};
 use crate::profile::resolved::RuntimeChoice;
 use crate::profile::status::described;
-use crate::profile::{Profile, Registry};
+use crate::profile::{Paths, Profile, Registry};
 
 /// How long another process may take to create its profiles.
 const TURN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -32,21 +34,7 @@ pub async fn run(context: &Context, create: &Create) -> Result<()> {
     let registry = survey::registry(context)?;
     let _turn = turn(&registry).await?;
     let name = &create.name;
-    if exists(&registry, name)? {
-        let managed = registry.manifest(name)?.is_some();
-        let remedy = if managed {
-            format!("openclaw profile show {name}")
-        } else {
-            format!("take it under supervision: openclaw profile adopt {name}")
-        };
-        return Err(Error::new(
-            Kind::Usage,
-            "profile_exists",
-            format!("the profile `{name}` exists already"),
-        )
-        .profile(name)
-        .remedy(remedy));
-    }
+    refuse_existing(&registry, name)?;
     let profile = make(context, &registry, create)?;
     let status = described(&profile);
     let sentence = format!(
@@ -56,6 +44,21 @@ pub async fn run(context: &Context, create: &Create) -> Result<()> {
     );
     context.render.done(json!(status), &sentence);
     Ok(())
+}
+
+/// Refuses a name that is taken.
+pub fn refuse_existing(registry: &Registry<'_>, name: &ProfileName) -> Result<()> {
+    if !exists(registry, name)? {
+        return Ok(());
+    }
+    let remedy = if registry.manifest(name)?.is_some() {
+        format!("openclaw profile show {name}")
+    } else {
+        format!("take it under supervision: openclaw profile adopt {name}")
+    };
+    Err(Error::new(Kind::Usage, "profile_exists", format!("the profile `{name}` exists already"))
+        .profile(name)
+        .remedy(remedy))
 }
 
 /// Makes sure that a profile may be started: creates one that does not exist, and takes a state directory
@@ -73,7 +76,14 @@ pub async fn ensure(context: &Context, name: &ProfileName) -> Result<()> {
         adopt::take(context, &registry, name, None, None)?;
         return Ok(());
     }
-    let create = Create { name: name.clone(), from: None, runtime: None, port: None, command: Vec::new() };
+    let create = Create {
+        name: name.clone(),
+        from: None,
+        runtime: None,
+        port: None,
+        sharing: Sharing::default(),
+        command: Vec::new(),
+    };
     let profile = make(context, &registry, &create)?;
     context.render.notice(&format!(
         "created profile {name}: port {}, state {}",
@@ -141,16 +151,57 @@ fn make(context: &Context, registry: &Registry<'_>, create: &Create) -> Result<P
         // A supervisor that was started elsewhere must find the same directory.
         fill.state_dir = Some(paths.state_dir.clone());
     }
+    if let Some(channel) = &create.sharing.allow_shared_channel {
+        // A new profile shares nothing yet: what is not named narrower is every channel.
+        fill.allow_shared_channels =
+            Some(vec![if channel.is_empty() { ANY.into() } else { channel.clone() }]);
+    }
     if runtime == Some(RuntimeChoice::Command) {
         fill.command = Some(create.command.clone());
     }
     pin_real(context, &mut fill)?;
     let text = manifest_text(template(template_name(create))?, &fill)?;
-    // The manifest comes last: until then the profile does not exist and creating it again goes on from here.
+    let config = config_text(block.base(), &new_token()?);
+    establish(registry, name, &Texts { paths, config, manifest: text }, |_| Ok(()))
+}
+
+/// Where a new profile's files come to be, and what they say.
+pub struct Texts {
+    /// Its paths.
+    pub paths: Paths,
+    /// Its `openclaw.json`.
+    pub config: String,
+    /// Its manifest.
+    pub manifest: String,
+}
+
+/// Writes the files of a new profile, and the record of what is created; `furnish` may put something into its
+/// workspace. The manifest comes last: until then the profile does not exist and creating it again goes on from
+/// here.
+pub fn establish(
+    registry: &Registry<'_>,
+    name: &ProfileName,
+    texts: &Texts,
+    furnish: impl FnOnce(&Path) -> Result<()>,
+) -> Result<Profile> {
+    let Texts { paths, config, manifest } = texts;
+    let mut creation = Creation::default();
+    // Where there was an empty one, nothing is lost either when it is removed as ours.
+    creation.directories.extend([paths.state_dir.clone(), paths.workspace.clone()]);
+    if !files::is_there(&paths.config_path) {
+        creation.file(&paths.config_path, config);
+    }
     files::private_dir(&paths.state_dir)?;
     files::private_dir(&paths.workspace)?;
-    write_config(&paths.config_path, block)?;
-    files::create_new(&paths.manifest, &text)?;
+    files::private_dir(&registry.paths().records_dir)?;
+    files::write_atomic(&registry.paths().creation(name), &creation.text())?;
+    match files::create_new(&paths.config_path, config) {
+        // What is there from an unfinished creation, or from the user, is kept.
+        Err(error) if error.code() == "file_exists" => {}
+        outcome => outcome?,
+    }
+    furnish(&paths.workspace)?;
+    files::create_new(&paths.manifest, manifest)?;
     registry.load(name)
 }
 
@@ -164,15 +215,14 @@ fn template_name(create: &Create) -> &str {
     }
 }
 
-fn write_config(path: &Path, block: PortBlock) -> Result<()> {
-    let token = Secret::generate().map_err(|error| {
+/// A token of the operating system's randomness.
+///
+/// # Errors
+/// When there is none.
+pub fn new_token() -> Result<Secret> {
+    Secret::generate().map_err(|error| {
         Error::new(Kind::Failed, "randomness_unavailable", "no token can be made").caused_by(error)
-    })?;
-    match files::create_new(path, &config_text(block.base(), &token)) {
-        // What is there from an unfinished creation, or from the user, is kept.
-        Err(error) if error.code() == "file_exists" => Ok(()),
-        outcome => outcome,
-    }
+    })
 }
 
 /// A free block for `name` beside those of all known profiles.

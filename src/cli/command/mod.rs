@@ -1,7 +1,9 @@
 //! What the commands do, one file a verb, named as on the supervisor's side.
 
 mod adopt;
+mod allow;
 mod check;
+mod clone;
 mod completions;
 mod create;
 mod environment;
@@ -12,6 +14,7 @@ mod host;
 mod list;
 mod logs;
 mod restart;
+mod rm;
 mod show;
 mod start;
 mod stop;
@@ -47,11 +50,13 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
 
 fn profile(context: &Context, command: Profile) -> Result<()> {
     match command {
-        Profile::Start(names) => block_on(start::run(context, &names.names)),
+        Profile::Start(start) => block_on(start::run(context, &start)),
         Profile::Stop(names) => block_on(stop::run(context, &names.names)),
         Profile::Restart(names) => block_on(restart::run(context, &names.names)),
         Profile::List => block_on(list::run(context)),
         Profile::Create(create) => block_on(create::run(context, &create)),
+        Profile::Clone(clone) => block_on(clone::run(context, &clone)),
+        Profile::Rm(rm) => block_on(rm::run(context, &rm)),
         Profile::Show(name) => block_on(show::run(context, &name.name)),
         Profile::Adopt(adopt) => block_on(adopt::run(context, &adopt)),
         Profile::Check { name } => check::run(context, name.as_ref()),

@@ -4,9 +4,10 @@
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{create, host};
+use super::{allow, create, host};
 use crate::base::record::{ProfileStatus, State};
 use crate::base::{Error, Kind, ProfileName, Result};
+use crate::cli::args::Start;
 use crate::cli::render::Progress;
 use crate::cli::{Context, survey};
 use crate::client::control::Supervisor;
@@ -19,12 +20,16 @@ use crate::wire::control::PROFILE_START;
 /// What a supervisor that ends answers, if it still answers.
 const ENDING: [&str; 2] = ["supervisor_gone", "supervisor_stopping"];
 
-/// Starts `names` one after the other.
-pub async fn run(context: &Context, names: &[ProfileName]) -> Result<()> {
-    for name in names {
+/// Starts profiles one after the other.
+pub async fn run(context: &Context, start: &Start) -> Result<()> {
+    for name in &start.names {
         create::ensure(context, name).await?;
+        if let Some(channel) = &start.sharing.allow_shared_channel {
+            allow::allow(context, name, channel).await?;
+        }
     }
-    bring_up(context, names, PROFILE_START, "start").await
+    allow::refuse_shared(context, &start.names).await?;
+    bring_up(context, &start.names, PROFILE_START, "start").await
 }
 
 /// Gives the order `method` for each of `names` and shows how they come up.
@@ -50,6 +55,7 @@ pub async fn bring_up(context: &Context, names: &[ProfileName], method: &str, ve
             status.clone_from(fresh);
         }
     }
+    survey::warn_of_sharing(&survey::registry(context)?, &mut started);
     context.render.started(&started);
     if !context.render.is_json() {
         let registry = survey::registry(context)?;

@@ -153,6 +153,9 @@ impl Driver {
             Order::Profile(verb, name, answer) => {
                 let _ = answer.send(self.order_profile(verb, &name));
             }
+            Order::Forget(name, answer) => {
+                let _ = answer.send(self.forget(&name));
+            }
             Order::List(answer) => {
                 let fleet = &self.fleet;
                 let _ = answer.send(self.members.values_mut().map(|member| member.sample(fleet)).collect());
@@ -188,6 +191,17 @@ impl Driver {
         self.members.get(name).map(Member::watch).ok_or_else(|| {
             Error::new(Kind::NotRunning, "profile_unknown", format!("there is no profile `{name}`"))
         })
+    }
+
+    fn forget(&mut self, name: &ProfileName) -> Result<()> {
+        if self.members.contains_key(name) {
+            self.fleet.remove(name)?;
+            self.members.remove(name);
+            self.timers.remove(name);
+        }
+        tracing::info!(profile = %name, "forgotten");
+        self.journal.forget(name);
+        Ok(())
     }
 
     fn event(&mut self, name: &ProfileName, event: Event) {

@@ -1,5 +1,6 @@
 //! The orders that the control socket takes, one file each.
 
+pub mod forget;
 pub mod list;
 pub mod restart;
 pub mod shutdown;

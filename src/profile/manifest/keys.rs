@@ -8,6 +8,7 @@ pub(super) const TABLES: [(&str, &[&str]); 7] = [
             "kind",
             "description",
             "isolation",
+            "allow_shared_channels",
             "runtime",
             "gateway",
             "paths",

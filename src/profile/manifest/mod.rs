@@ -26,6 +26,8 @@ pub struct Manifest {
     pub description: Option<String>,
     /// Primary or isolated.
     pub isolation: Option<Isolation>,
+    /// Channels whose credential another profile may have too; `*` stands for all.
+    pub allow_shared_channels: Option<Vec<String>>,
     /// What the gateway is made of.
     pub runtime: RuntimeTable,
     /// `gateway.port`, 1 to 65425.
@@ -144,6 +146,7 @@ impl Manifest {
             description: top.text("description")?,
             isolation: top
                 .choice("isolation", &[("primary", Isolation::Primary), ("isolated", Isolation::Isolated)])?,
+            allow_shared_channels: top.list("allow_shared_channels")?,
             runtime: runtime(&top.table("runtime")?)?,
             port: gateway.port("port", BASE_MAX)?,
             bind: gateway.choice("bind", &Bind::WORDS)?,
