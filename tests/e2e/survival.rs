@@ -2,7 +2,6 @@
 //! of its own program.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
 use nix::sys::signal::Signal;
@@ -157,16 +156,20 @@ fn a_program_that_was_replaced_or_deleted_on_disk_still_restarts_its_gateways() 
     for replace in [true, false] {
         let mut world = World::new();
         let copy = world.path("openclaw");
-        fs::copy(OPENCLAW, &copy).unwrap();
+        // By another process: a child forked meanwhile would have the file open for writing, and it be busy.
+        let lay = |world: &World| {
+            world.script(&["/usr/bin/env"], &format!("cp {OPENCLAW} \"$WORLD/openclaw\"")).ok();
+        };
+        lay(&world);
         world.program = copy.clone();
         let name = world.name("moved");
         let before = pid(&world.start(&name));
         fs::remove_file(&copy).unwrap();
         if replace {
-            fs::copy(OPENCLAW, &copy).unwrap();
-            fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+            lay(&world);
+        } else {
+            world.program = OPENCLAW.into();
         }
-        world.program = OPENCLAW.into();
         let after = world.run(&["profile", "restart", &name, "--json"]).ok().json();
         assert_eq!(after["state"], "ready", "replaced: {replace}");
         assert_ne!(pid(&after), before);
