@@ -45,7 +45,7 @@ impl Claimed {
     }
 
     fn claim(&mut self, base: u16) -> bool {
-        let folder = std::env::temp_dir().join("openclaw-e2e-ports");
+        let folder = std::env::temp_dir().join(format!("openclaw-e2e-ports-{}", nix::unistd::getuid()));
         fs::create_dir_all(&folder).unwrap();
         let mut held = Vec::new();
         for cell in base / BLOCK_STRIDE..=(base + BLOCK_SPAN) / BLOCK_STRIDE {
