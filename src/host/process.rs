@@ -120,10 +120,15 @@ pub fn output_of(
     loop {
         let left = limit.saturating_sub(clock.elapsed());
         let mut waiting = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut waiting, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX))? == 0 {
-            let _ = child.kill();
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end in time"));
-        }
+        match poll(&mut waiting, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            // Some child has ended, perhaps this one.
+            Err(Errno::EINTR) => continue,
+            Ok(0) => {
+                let _ = child.kill();
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end in time"));
+            }
+            answer => answer?,
+        };
         match output.read(&mut chunk)? {
             0 => return Ok(String::from_utf8_lossy(&text).into_owned()),
             length => text.extend_from_slice(&chunk[..length.min(ANSWER_MAX.saturating_sub(text.len()))]),
