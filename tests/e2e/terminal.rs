@@ -131,7 +131,7 @@ fn a_hang_up_while_the_supervisor_starts_leaves_a_whole_supervisor_or_none() {
         look::signal_group(start.id(), Signal::SIGHUP);
         said(start);
         assert_eq!(world.start(&name)["state"], "ready");
-        assert_eq!(world.running("supervisor run").len(), 1);
+        wait_for("one supervisor", || (world.running("supervisor run").len() == 1).then_some(()));
         assert_eq!(world.running("gateway run").len(), 1);
     }
 }
