@@ -86,10 +86,7 @@ pub async fn all(context: &Context) -> Result<Vec<ProfileStatus>> {
                 status
             }
             (Ok(profile), None) => observed(profile).await,
-            (Err(error), None) => {
-                let managed = files::identity(&paths.manifest(name)).is_some();
-                ProfileStatus { managed, ..broken(name, error) }
-            }
+            (Err(error), None) => broken(&registry, name, error),
         };
         profiles.push(status);
     }
@@ -132,7 +129,11 @@ async fn observed(profile: &Profile) -> ProfileStatus {
     status
 }
 
-/// A profile whose files cannot be read.
-fn broken(name: &ProfileName, error: &Error) -> ProfileStatus {
-    ProfileStatus { state: State::Failed, warnings: vec![error.to_string()], ..ProfileStatus::unknown(name) }
+/// A profile whose files cannot be read: what its name and, where that one is whole, its manifest say of it.
+fn broken(registry: &Registry<'_>, name: &ProfileName, error: &Error) -> ProfileStatus {
+    let mut status = registry.outline(name).map_or_else(|_| ProfileStatus::unknown(name), |p| described(&p));
+    status.managed = files::identity(&registry.paths().manifest(name)).is_some();
+    status.state = State::Failed;
+    status.warnings.push(error.to_string());
+    status
 }

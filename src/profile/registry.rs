@@ -155,6 +155,15 @@ impl<'a> Registry<'a> {
         resolve(name, manifest.as_ref(), &config, flags, self.environment)
     }
 
+    /// What the name and the manifest alone say of a profile, for one whose configuration is broken.
+    ///
+    /// # Errors
+    /// When the manifest is the broken one.
+    pub fn outline(&self, name: &ProfileName) -> Result<Profile> {
+        let manifest = self.manifest(name)?;
+        resolve(name, manifest.as_ref(), &GatewayConfig::default(), &Flags::default(), self.environment)
+    }
+
     /// Every profile; one whose files are broken carries its error instead.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ async fn supervise(context: &Context, background: bool) -> Result<()> {
     daemon::run(setup, claim, listening, stop).await
 }
 
-/// Completes on SIGTERM or SIGINT.
+/// Completes on SIGTERM or SIGINT, and when the terminal that it runs in is closed.
 pub fn stop_signal() -> Result<impl Future<Output = ()>> {
     let catch = |kind| {
         signal(kind).map_err(|error| {
@@ -47,10 +47,12 @@ pub fn stop_signal() -> Result<impl Future<Output = ()>> {
         })
     };
     let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
+    let mut hangup = catch(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         }
     })
 }
