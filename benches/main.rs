@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "measuring takes a clock, an environment and pauses")]
 
 mod call;
+mod crowd;
 mod health;
 mod process;
 mod resting;
@@ -53,6 +54,8 @@ fn measure() -> Outcome<Report> {
     let work = port.and_then(|port| world.start_ready("work").map(|()| port));
     say("health");
     rows.extend(health::rows(&world, &work));
+    say("a busy host");
+    rows.extend(crowd::rows(&world, &work));
     say("rest, with one profile and with ten");
     rows.extend(resting::one_profile(&world, &work, &supervisord));
     rows.push(resting::ten_profiles(&world, &work));
