@@ -50,9 +50,12 @@ pub fn gateways(profiles: &[KnownProfile], environment: &Environment) -> Vec<Fou
         profiles.iter().find(|known| known.record.is_some_and(|record| record.proved && record.pid == pid))
     };
     let lines = census::command_lines();
-    let candidates = lines.iter().filter(|line| {
-        line.pid != process::own_pid() && (is_gateway(line, None) || recorded(line.pid).is_some())
-    });
+    // Every command line of a gateway has the word, as a subcommand or in its title; the verdict itself never
+    // rests on a word.
+    let may_be = |line: &Line| line.argv.iter().any(|word| word.contains("gateway")) && is_gateway(line);
+    let candidates = lines
+        .iter()
+        .filter(|line| line.pid != process::own_pid() && (may_be(line) || recorded(line.pid).is_some()));
     candidates
         .filter_map(|line| {
             let details = census::details(line.pid);
@@ -68,8 +71,8 @@ pub fn gateways(profiles: &[KnownProfile], environment: &Environment) -> Vec<Fou
         .collect()
 }
 
-fn is_gateway(line: &Line, details: Option<(&Details, Option<&Environment>)>) -> bool {
-    judge(line, details).verdict.role == Role::Gateway
+fn is_gateway(line: &Line) -> bool {
+    judge(line, None).verdict.role == Role::Gateway
 }
 
 fn judge(line: &Line, details: Option<(&Details, Option<&Environment>)>) -> Found {

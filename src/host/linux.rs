@@ -1,7 +1,7 @@
 //! What Linux alone can tell: `/proc` and the kernel's socket diagnostics.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -228,13 +228,19 @@ pub fn same_program(pid: u32) -> bool {
 
 /// The command lines of every process that has one; kernel threads have none.
 pub fn command_lines() -> Vec<Line> {
-    let read = |pid: u32| {
-        let text = fs::read(format!("/proc/{pid}/cmdline")).ok().filter(|text| !text.is_empty())?;
-        let words = text.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
-        Some(Line { pid, argv: words.collect() })
+    // One buffer and mostly one read each: there are hundreds of them, and their sizes are not known before.
+    let mut text = vec![0; COMMAND_LINE_BYTES];
+    let mut read = |pid: u32| {
+        let mut file = fs::File::open(format!("/proc/{pid}/cmdline")).ok()?;
+        let length = file.read(&mut text).ok().filter(|length| *length > 0)?;
+        let words = text[..length].split(|byte| *byte == 0);
+        Some(Line { pid, argv: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect() })
     };
-    pids().filter_map(read).collect()
+    pids().filter_map(&mut read).collect()
 }
+
+/// How much of a command line is read, in bytes: program, profile and port of a gateway come first.
+const COMMAND_LINE_BYTES: usize = 16 * 1024;
 
 /// More about `pid`.
 pub fn details(pid: u32) -> Details {

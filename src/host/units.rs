@@ -45,7 +45,7 @@ pub fn services(folders: &[PathBuf]) -> Vec<UnitFile> {
     for (folder, names) in &listings {
         for name in names.iter().filter(|name| name.ends_with(".service")) {
             if seen.insert(name.clone()) {
-                found.push(read(&folder.join(name), name, folders, wanted.contains(name)));
+                found.push(read(&folder.join(name), name, &listings, wanted.contains(name)));
             }
         }
     }
@@ -60,12 +60,14 @@ fn wanted(listings: &[(&PathBuf, Vec<String>)]) -> BTreeSet<String> {
     folders.flat_map(|folder| files::entries(&folder).unwrap_or_default()).collect()
 }
 
-fn read(path: &Path, name: &str, folders: &[PathBuf], enabled: bool) -> UnitFile {
+fn read(path: &Path, name: &str, listings: &[(&PathBuf, Vec<String>)], enabled: bool) -> UnitFile {
     let masked = fs::read_link(path).is_ok_and(|target| target == Path::new("/dev/null"));
     let mut texts: Vec<String> = Vec::new();
     if !masked {
         texts.extend(files::read(path).ok().flatten());
-        for folder in folders.iter().rev().map(|folder| folder.join(format!("{name}.d"))) {
+        let drop_ins = format!("{name}.d");
+        let having = listings.iter().rev().filter(|(_, names)| names.binary_search(&drop_ins).is_ok());
+        for folder in having.map(|(folder, _)| folder.join(&drop_ins)) {
             let names = files::entries(&folder).unwrap_or_default();
             let parts = names.iter().filter(|part| part.ends_with(".conf"));
             texts.extend(parts.filter_map(|part| files::read(&folder.join(part)).ok().flatten()));

@@ -143,6 +143,8 @@ fn judged(
     directory: Option<&str>,
     home: Option<&str>,
 ) -> Verdict {
-    let read = |path: &str| files::read(Path::new(path)).ok().flatten();
+    // A word without a folder is a command on PATH, no script of the service's own.
+    let read =
+        |path: &str| path.starts_with('/').then(|| files::read(Path::new(path)).ok().flatten()).flatten();
     verdict::judge(&Command { argv, environment: Some(environment), directory, home, read: &read })
 }
