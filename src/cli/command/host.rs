@@ -20,6 +20,12 @@ use crate::service::verdict::{self, Command, Role, Verdict};
 const PLIST_FOLDERS: [(&str, Scope); 2] =
     [("/Library/LaunchAgents", Scope::User), ("/Library/LaunchDaemons", Scope::System)];
 
+/// Folders whose services come with the system's own packages, two hundred as a rule. Only those that name what
+/// we look for are read closely; what a verdict is stays the same.
+const DISTRIBUTION: [&str; 2] = ["/usr/lib/systemd", "/lib/systemd"];
+/// Every spelling of the program, and its subcommand.
+const MARKERS: [&str; 4] = ["openclaw", "clawdbot", "molt", "gateway"];
+
 /// Prints every gateway.
 pub fn status(context: &Context) -> Result<()> {
     let report = look(context)?;
@@ -99,6 +105,10 @@ fn from_systemd(file: &UnitFile, scope: Scope, reader: Reader<'_>) -> Option<Fou
         return None;
     }
     let texts: Vec<&str> = file.texts.iter().map(String::as_str).collect();
+    let packaged = DISTRIBUTION.iter().any(|folder| file.path.starts_with(folder));
+    if packaged && !texts.iter().any(|text| MARKERS.iter().any(|marker| text.contains(marker))) {
+        return None;
+    }
     let mut unit = Unit::read(&file.name, &texts, file.masked, reader);
     for path in unit.environment_files.clone() {
         if let Ok(Some(text)) = files::read(Path::new(&path)) {
