@@ -23,7 +23,7 @@ use crate::host::process;
 use crate::supervise::{Action, Condition, Event, Fleet, Policy, Report, Run, Tagged, Timer};
 
 /// Distance between two rounds of probes of the gateways that are ready; all profiles share a round.
-const PULSE: Duration = Duration::from_secs(15);
+const PULSE: Duration = Duration::from_secs(20);
 
 /// The supervisor's loop and all that it owns.
 pub struct Driver {
