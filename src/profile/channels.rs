@@ -11,7 +11,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::config::{SecretSource, is_variable, source_of};
+use super::config::{SecretSource, expand, source_of};
 use super::isolation::Sharing;
 use crate::base::{ProfileName, Secret};
 
@@ -177,26 +177,7 @@ impl Walk<'_> {
 
     /// A text with its variables filled in, as the gateway would; `None` when one of them is not set.
     fn expanded(&self, text: &str) -> Option<Secret> {
-        let mut expanded = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(at) = rest.find("${") {
-            let (before, reference) = rest.split_at(at);
-            let name = reference[2..].split('}').next().unwrap_or_default();
-            let whole = &reference[..(name.len() + 3).min(reference.len())];
-            if let Some(plain) = before.strip_suffix('$') {
-                expanded.push_str(plain);
-                expanded.push_str(whole);
-            } else if is_variable(name) && whole.ends_with('}') {
-                expanded.push_str(before);
-                expanded.push_str((self.resolve)(&SecretSource::Env(name.to_owned()))?.expose());
-            } else {
-                expanded.push_str(before);
-                expanded.push_str(whole);
-            }
-            rest = &reference[whole.len()..];
-        }
-        expanded.push_str(rest);
-        Some(Secret::new(expanded))
+        expand(text, |name| (self.resolve)(&SecretSource::Env(name.to_owned()))).map(Secret::new)
     }
 }
 

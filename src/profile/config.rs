@@ -203,26 +203,35 @@ impl GatewayConfig {
     /// A text with every `${NAME}` replaced, and `$${` turned into a plain `${`; a variable that is not set stays
     /// as it is written, as in the real program.
     pub fn expand(&self, text: &str, env: &Environment) -> String {
-        let mut expanded = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(at) = rest.find("${") {
-            let (before, reference) = rest.split_at(at);
-            let name = reference[2..].split('}').next().unwrap_or_default();
-            let whole = &reference[..(name.len() + 3).min(reference.len())];
-            if let Some(plain) = before.strip_suffix('$') {
-                expanded.push_str(plain);
-                expanded.push_str(whole);
-            } else {
-                expanded.push_str(before);
-                let value =
-                    Some(name).filter(|name| is_variable(name)).and_then(|name| self.variable(name, env));
-                expanded.push_str(value.as_ref().map_or(whole, Secret::expose));
-            }
-            rest = &reference[whole.len()..];
-        }
-        expanded.push_str(rest);
-        expanded
+        let kept =
+            |name: &str| self.variable(name, env).or_else(|| Some(Secret::new(format!("${{{name}}}"))));
+        expand(text, kept).unwrap_or_default()
     }
+}
+
+/// A text with every `${NAME}` replaced by what `value` gives, and `$${` turned into a plain `${`; `None` when
+/// `value` has nothing for one of the names.
+pub fn expand(text: &str, value: impl Fn(&str) -> Option<Secret>) -> Option<String> {
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, reference) = rest.split_at(at);
+        let name = reference[2..].split('}').next().unwrap_or_default();
+        let whole = &reference[..(name.len() + 3).min(reference.len())];
+        if let Some(plain) = before.strip_suffix('$') {
+            expanded.push_str(plain);
+            expanded.push_str(whole);
+        } else if is_variable(name) && whole.ends_with('}') {
+            expanded.push_str(before);
+            expanded.push_str(value(name)?.expose());
+        } else {
+            expanded.push_str(before);
+            expanded.push_str(whole);
+        }
+        rest = &reference[whole.len()..];
+    }
+    expanded.push_str(rest);
+    Some(expanded)
 }
 
 /// `env.NAME` and `env.vars.NAME`, where they are texts.
