@@ -1,0 +1,30 @@
+//! What users of OpenClaw suffered, replayed on the real binary. Each test carries the id of its incident; each is as
+//! small as it can be while it would fail if the promise broke.
+
+// Tests may fail loudly and say why they skip something; their deadlines need a clock. Of the end-to-end world only
+// a part is used here.
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods, dead_code)]
+
+#[path = "../e2e/fake.rs"]
+mod fake;
+#[path = "../e2e/look.rs"]
+mod look;
+#[path = "../e2e/ports.rs"]
+mod ports;
+#[path = "../e2e/world.rs"]
+mod world;
+
+mod a1_lost_race;
+mod a2_pid_namespaces;
+mod a3_stale_records;
+mod a5_aliases;
+mod a6_unclean_ends;
+mod b1_routing;
+mod b2_inherited;
+mod b3_together;
+mod b6_taken_blocks;
+mod d1_bystanders;
+mod d3_service_files;
+mod e1_quiet_clients;
+mod foreground;
+mod one_primary;
