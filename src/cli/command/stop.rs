@@ -1,6 +1,8 @@
 //! `profile stop`: drains and ends the gateways. Stopping what does not run is a success; no supervisor is
 //! started for it.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::start;
@@ -23,7 +25,9 @@ pub async fn run(context: &Context, names: &[ProfileName]) -> Result<()> {
     let paths = SupervisorPaths::derive(&context.environment)?;
     let Some(mut supervisor) = Supervisor::connect(&paths).await? else {
         for name in names {
-            refuse_orphan(name, &registry.load(name)?.paths.state_dir)?;
+            if let Some(record) = running(&registry.load(name)?.paths.state_dir) {
+                return Err(unsupervised(name, &record));
+            }
         }
         let sentence = format!("{}: not running", join(names));
         context.render.done(json!({ "ok": true, "stopped": names, "supervisor": false }), &sentence);
@@ -33,24 +37,33 @@ pub async fn run(context: &Context, names: &[ProfileName]) -> Result<()> {
     for name in names {
         let mut progress = Progress::new(context.render);
         progress.step(&format!("{name} stopping"));
+        // Files that cannot be read must not keep a gateway from being stopped.
+        let state_dir = registry.load(name).ok().map(|profile| profile.paths.state_dir);
+        let before = state_dir.as_deref().and_then(running);
         stopped.push(one(context, &mut supervisor, name).await?);
+        // What outlives its own stop was never the supervisor's: a gateway in a terminal, or an orphan.
+        if let Some(record) =
+            before.filter(|record| state_dir.as_deref().and_then(running).as_ref() == Some(record))
+        {
+            return Err(unsupervised(name, &record));
+        }
     }
     context.render.done(start::several(&stopped), &format!("{}: stopped", join(names)));
     Ok(())
 }
 
-/// Without a supervisor, a gateway that still runs is named instead of being called stopped.
-fn refuse_orphan(name: &ProfileName, state_dir: &std::path::Path) -> Result<()> {
-    match Record::read(state_dir).filter(|record| record.is_proved(state_dir)) {
-        None => Ok(()),
-        Some(record) => Err(Error::new(
-            Kind::Failed,
-            "gateway_unsupervised",
-            format!("the gateway of `{name}` runs as pid {} and no supervisor looks after it", record.pid),
-        )
+/// The gateway that runs on `state_dir`, by the kernel's own account.
+fn running(state_dir: &Path) -> Option<Record> {
+    Record::read(state_dir).filter(|record| record.is_proved(state_dir))
+}
+
+/// What is said of a gateway that nobody here can end, instead of calling it stopped.
+fn unsupervised(name: &ProfileName, record: &Record) -> Error {
+    let message =
+        format!("the gateway of `{name}` runs as pid {} and no supervisor looks after it", record.pid);
+    Error::new(Kind::Failed, "gateway_unsupervised", message)
         .profile(name)
-        .remedy(format!("end it: kill -TERM {}", record.pid))),
-    }
+        .remedy(format!("end it: kill -TERM {}", record.pid))
 }
 
 async fn one(context: &Context, supervisor: &mut Supervisor, name: &ProfileName) -> Result<ProfileStatus> {
