@@ -18,6 +18,7 @@ use crate::base::record::{Isolation, Runtime};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::conflict::host::{PrimaryClaim, primary_refusal};
 use crate::conflict::{self, Claim as Wanted, Facts, Listener};
+use crate::host::census::own_tree;
 use crate::host::lock::{self, Claim, Outcome, Record};
 use crate::host::output::{self, Output};
 use crate::host::{files, inherit, process, slot, socket};
@@ -106,8 +107,12 @@ pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> R
 /// Refuses a primary gateway while any other gateway runs on the host, whoever started it (invariant I2).
 fn refuse_second_primary(registry: &Registry<'_>, profile: &Profile, occasion: Occasion) -> Result<()> {
     let mut found = census::gateways(&census::profiles(registry)?, registry.environment());
-    // What was started beside it on purpose, while it ran, is no reason to let it stay down.
-    found.retain(|gateway| !(gateway.ours && occasion == Occasion::Again));
+    if occasion == Occasion::Again {
+        // What was started beside it on purpose, while it ran, is no reason to let it stay down. One that this
+        // supervisor brings back at the same moment has no record yet, but is its child.
+        let own = own_tree();
+        found.retain(|gateway| !(gateway.ours || gateway.pid.is_some_and(|pid| own.contains(&pid))));
+    }
     let claim = PrimaryClaim {
         profile: profile.name.clone(),
         isolation: profile.isolation,

@@ -45,6 +45,11 @@ pub fn details(pid: u32) -> Details {
     system::details(pid)
 }
 
+/// This process and all that it started, directly or not.
+pub fn own_tree() -> Vec<u32> {
+    system::tree(process::own_pid())
+}
+
 /// Those of `listeners` that `leader` or a member of its tree has open; what another user has open is not shown.
 pub fn listening(leader: u32, listeners: &[Listener]) -> Vec<Listener> {
     let mine = system::sockets_of(&system::tree(leader));
