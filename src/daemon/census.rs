@@ -60,7 +60,8 @@ pub fn gateways(profiles: &[KnownProfile], environment: &Environment) -> Vec<Fou
         .filter_map(|line| {
             let details = census::details(line.pid);
             let variables = details.environment.clone().map(Environment::from_pairs);
-            if !same_host(environment, variables.as_ref()) {
+            // What has just ended shows no variables, and would count to whichever host asks.
+            if details.ended || !same_host(environment, variables.as_ref()) {
                 return None;
             }
             let found = judge(line, Some((&details, variables.as_ref())));

@@ -33,6 +33,8 @@ pub struct Details {
     pub uid: Option<u32>,
     /// Whether it has a network of its own; unknown counts as no.
     pub apart: bool,
+    /// Whether it ended meanwhile, so that what else stands here may be the half of it.
+    pub ended: bool,
 }
 
 /// The command lines of every process that has one.

@@ -248,7 +248,10 @@ pub fn details(pid: u32) -> Details {
     let link = |file: &str| {
         fs::read_link(format!("/proc/{pid}/{file}")).ok().map(|path| path.to_string_lossy().into_owned())
     };
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok().map(|text| {
+    let bytes = |file: &str| fs::read(format!("/proc/{pid}/{file}")).ok();
+    // In the middle of an exec the kernel shows none for a moment.
+    let environ = bytes("environ").filter(|text| !text.is_empty()).or_else(|| bytes("environ"));
+    let environment = environ.map(|text| {
         let pairs = text.split(|byte| *byte == 0).map(String::from_utf8_lossy);
         pairs.filter_map(|pair| pair.split_once('=').map(|(n, v)| (n.to_owned(), v.to_owned()))).collect()
     });
@@ -261,6 +264,8 @@ pub fn details(pid: u32) -> Details {
         cgroup: text("cgroup"),
         uid: user_of(pid),
         apart: network.is_some() && network != fs::read_link("/proc/self/ns/net").ok(),
+        // Read last: a process that is about to end loses its command line together with its environment.
+        ended: bytes("cmdline").is_none_or(|text| text.is_empty()),
     }
 }
 

@@ -167,7 +167,7 @@ pub fn details(pid: u32) -> Details {
         .with_environ(UpdateKind::Always);
     let system = look(ProcessesToUpdate::Some(&[found]), wanted);
     let Some(process) = system.as_ref().and_then(|system| system.process(found)) else {
-        return Details::default();
+        return Details { ended: true, ..Details::default() };
     };
     let pairs = process.environ().iter().filter_map(|pair| {
         pair.to_str()?.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -180,6 +180,7 @@ pub fn details(pid: u32) -> Details {
         cgroup: None,
         uid: user_of(pid),
         apart: false,
+        ended: false,
     }
 }
 
