@@ -21,9 +21,9 @@ use crate::conflict::{self, Claim as Wanted, Facts, Listener};
 use crate::host::census::own_tree;
 use crate::host::lock::{self, Claim, Outcome, Record};
 use crate::host::output::{self, Output};
-use crate::host::{files, inherit, process, slot, socket};
+use crate::host::{files, foreign, inherit, process, slot, socket};
 use crate::profile::isolation::Sharing;
-use crate::profile::resolved::Restart as Wish;
+use crate::profile::resolved::{Restart as Wish, RuntimeChoice};
 use crate::profile::{Disk, Environment, Profile, Registry, SecretSource, child_env, launch as words};
 use crate::supervise::{Policy, Restart};
 
@@ -164,13 +164,25 @@ fn facts(profile: &Profile, locked: bool) -> Result<Facts> {
     };
     let record = Record::read(&profile.paths.state_dir);
     let likely = record.as_ref().map(|record| record.pid);
-    let listeners = socket::listeners_on(profile.port).map_err(unknown)?;
+    // The embedded gateway uses the base alone; the real program may take any port of its block.
+    let listeners = if profile.runtime == RuntimeChoice::Openclaw {
+        let mut all = socket::all_listeners().map_err(unknown)?;
+        all.retain(|listener| profile.block.contains(listener.port));
+        all
+    } else {
+        socket::listeners_on(profile.port).map_err(unknown)?
+    };
     let listeners = listeners.iter().map(|listener| {
         let holder = socket::holder_of(listener, likely);
         Listener { port: listener.port, address: listener.address, uid: listener.uid, holder }
     });
-    let state_lock = locked
-        .then(|| process::holder(record.filter(|r| r.is_proved(&profile.paths.state_dir)).map(|r| r.pid)));
+    let state_dir = &profile.paths.state_dir;
+    let proved = || record.as_ref().filter(|record| record.is_proved(state_dir)).map(|record| record.pid);
+    // The real program knows nothing of our lock; its own record of a living process counts as one.
+    let state_lock = match locked {
+        true => Some(process::holder(proved())),
+        false => foreign::owner_of(state_dir).map(|pid| process::holder(Some(pid))),
+    };
     Ok(Facts { listeners: listeners.collect(), state_lock, own_pids: Vec::new() })
 }
 

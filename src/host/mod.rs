@@ -6,6 +6,7 @@ pub mod census;
 pub mod clock;
 pub mod files;
 pub mod folder;
+pub mod foreign;
 pub mod inherit;
 pub mod lock;
 pub mod mounts;

@@ -191,3 +191,30 @@ fn a_node_that_is_too_old_is_named_with_what_is_needed() {
     assert!(message.contains("v20.20.2") && message.contains("24.16"), "{message}");
     assert!(!world.state(&name).exists(), "nothing was created");
 }
+
+#[test]
+fn real_openclaw_that_somebody_started_by_hand_keeps_its_state_directory() {
+    let world = World::new();
+    let name = world.name("hand");
+    let state = world.state(&name);
+    fs::create_dir_all(&state).unwrap();
+    let (port, other) = (world.block(), world.block());
+    let config = serde_json::json!({"gateway": {"mode": "local", "port": port, "bind": "loopback",
+        "auth": {"mode": "token", "token": "a-token-of-this-test-alone"}}});
+    fs::write(state.join("openclaw.json"), config.to_string()).unwrap();
+    let mut real = Command::new(node());
+    world.surround(&mut real).arg(folder().join("node_modules/openclaw/openclaw.mjs"));
+    real.args(["--profile", &name, "gateway", "--port", &port.to_string(), "--bind", "loopback"]);
+    let mut real = real.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let lock =
+        state.join("tmp").join(format!("openclaw-{}", nix::unistd::geteuid())).join("gateway.state.lock");
+    super::world::wait_for("the real program's own lock", || lock.exists().then_some(()));
+
+    // Another port makes no difference: the directory has an owner, although it never heard of our lock.
+    world.manifest(&name, &format!("[runtime]\nkind = \"embedded\"\n[gateway]\nport = {other}\n"));
+    let refused = world.run(&["profile", "start", &name, "--json"]).refused(78, "state_dir_shared");
+    assert_eq!(refused["holder"]["pid"], real.id(), "{refused}");
+    look::signal(real.id(), nix::sys::signal::Signal::SIGTERM);
+    assert!(real.wait().unwrap().success(), "it was not touched and ends in order");
+    assert_eq!(world.start(&name)["state"], "ready");
+}
