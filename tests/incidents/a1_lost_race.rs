@@ -81,16 +81,18 @@ fn incident_a1_a_state_directory_that_is_held() {
     wait_for("its record", || world.state("held").join("gateway.lock").exists().then_some(()));
     world.run(&["--profile", "held", "health"]).ok();
     let pid = format!("pid {}", gateway.id());
-    let log = std::fs::read(world.state("held").join("logs/gateway.log")).unwrap();
+    let record = std::fs::read(world.state("held").join("gateway.lock")).unwrap();
     let said = world.script(&[], LOOP).ok();
     assert_eq!(said.out.lines().filter(|line| *line == "code 78").count(), ROUNDS, "{said:?}");
     assert_eq!(said.err.matches(&pid).count() % ROUNDS, 0, "{said:?}");
     assert!(said.err.contains(&pid) && said.err.contains(".openclaw-held"), "{said:?}");
     assert!(said.err.len() < ROUNDS * BYTES_MAX, "{} bytes", said.err.len());
+    assert_eq!(std::fs::read(world.state("held").join("gateway.lock")).unwrap(), record);
+    let log = std::fs::read_to_string(world.state("held").join("logs/gateway.log")).unwrap();
     assert_eq!(
-        std::fs::read(world.state("held").join("logs/gateway.log")).unwrap(),
-        log,
-        "its log is its own"
+        log.lines().filter(|line| line.contains("listening profile=held")).count(),
+        1,
+        "its log is its own: {log}"
     );
     world.run(&["--profile", "held", "health"]).ok();
     assert!(lives(&gateway));

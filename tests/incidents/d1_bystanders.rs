@@ -95,6 +95,13 @@ fn incident_d1_a_refused_start_sends_no_signal_to_anybody_else() {
              -e signal=none \"$OC\" {words}"
         )
     };
+    let control = trace("control", "").replace("\"$OC\"", "/bin/sh -c 'kill -0 $$'");
+    world.script(&[], &control).ok();
+    assert_eq!(
+        world.lines("control").iter().filter(|line| line.contains(" kill(")).count(),
+        1,
+        "it would be seen"
+    );
     let mut supervisor = Command::new("/bin/sh");
     world.surround(supervisor.args(["-c", &trace("supervisor", "supervisor run")]));
     supervisor.env("PATH", "/usr/bin:/bin").env("OC", &world.program).env("WORLD", world.path(""));
