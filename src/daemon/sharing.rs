@@ -23,6 +23,10 @@ const CREDENTIALS_VARIABLE: &str = "OPENCLAW_OAUTH_DIR";
 /// # Errors
 /// When the profiles cannot be listed. One whose files are broken is left out: it cannot start either.
 pub fn sharings(registry: &Registry<'_>) -> Result<Vec<Sharing>> {
+    // Sharing takes two; the one profile that many a host has is not read for nothing before each start.
+    if registry.names()?.len() < 2 {
+        return Ok(Vec::new());
+    }
     sharings_among(registry, &registry.all()?)
 }
 

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::{Pid, Uid, User};
@@ -55,30 +57,26 @@ pub fn spawn(spawn: Spawn<'_>) -> io::Result<u32> {
         .stdout(spawn.output)
         .stderr(errors)
         .process_group(0);
-    let claims: Vec<i32> = spawn.claims.iter().map(|claim| claim.as_fd().as_raw_fd()).collect();
-    // SAFETY: between fork and exec the closure calls only fcntl(2), which is async-signal-safe, and allocates
-    // nothing; the descriptors are open there because the parent borrows them until spawn returns.
-    #[allow(unsafe_code)]
-    unsafe {
-        command.pre_exec(move || claims.iter().try_for_each(|claim| inherit(*claim)));
-    }
-    Ok(command.spawn()?.id())
+    // The claims are open to every child for this moment only, and no other child is made meanwhile. A closure
+    // that ran between fork and exec would do it too, but costs a copy of the whole process first.
+    let _alone = SPAWNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = |keep: bool| spawn.claims.iter().try_for_each(|claim| keep_across_exec(claim, keep));
+    kept(true)?;
+    let child = command.spawn();
+    kept(false)?;
+    Ok(child?.id())
 }
 
-/// Lets a descriptor survive `exec` in the process that calls it.
-fn inherit(descriptor: i32) -> io::Result<()> {
-    // SAFETY: plain fcntl(2) on a number; it touches no memory.
-    #[allow(unsafe_code)]
-    let result = unsafe { nix::libc::fcntl(descriptor, nix::libc::F_SETFD, 0) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
+/// Held while a child is made, so that it inherits what is meant for it and nothing else.
+static SPAWNING: Mutex<()> = Mutex::new(());
 
-/// Keeps `claim` open across an `exec` of this very process.
+/// Keeps `claim` open across the next `exec`, of this process or of a child, or no longer.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn keep_across_exec(claim: &Claim) -> io::Result<()> {
-    inherit(claim.as_fd().as_raw_fd())
+pub fn keep_across_exec(claim: &Claim, keep: bool) -> io::Result<()> {
+    let flags = if keep { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
+    fcntl(claim, FcntlArg::F_SETFD(flags)).map(drop).map_err(io::Error::from)
 }
 
 /// Replaces this process by `argv`; returns only when that failed.
@@ -114,7 +112,10 @@ pub fn output_of(
         command.env_clear().envs(environment);
     }
     let clock = Stopwatch::start();
-    let mut child = command.spawn()?;
+    let mut child = {
+        let _alone = SPAWNING.lock().unwrap_or_else(PoisonError::into_inner);
+        command.spawn()?
+    };
     let Some(mut output) = child.stdout.take() else { return Ok(String::new()) };
     let (mut text, mut chunk) = (Vec::new(), [0; 4096]);
     loop {

@@ -65,7 +65,8 @@ pub fn refuse_existing(registry: &Registry<'_>, name: &ProfileName) -> Result<()
 /// that nobody manages under supervision.
 pub async fn ensure(context: &Context, name: &ProfileName) -> Result<()> {
     let registry = survey::registry(context)?;
-    if registry.manifest(name)?.is_some() {
+    // What stands in it is the supervisor's to judge.
+    if files::identity(&registry.paths().manifest(name)).is_some() {
         return Ok(());
     }
     let _turn = turn(&registry).await?;

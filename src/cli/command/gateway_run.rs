@@ -62,7 +62,7 @@ fn become_it(context: &Context, profile: &Profile, chosen: &Chosen, claims: &[Cl
         .profile(&profile.name)
         .caused_by(error)
     };
-    claims.iter().try_for_each(process::keep_across_exec).map_err(failed)?;
+    claims.iter().try_for_each(|claim| process::keep_across_exec(claim, true)).map_err(failed)?;
     Err(failed(process::exec(&argv, &environment)))
 }
 
