@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
+use nix::sys::signal::Signal;
 
 use super::census::{Details, Line};
 use super::socket::Listener;
@@ -267,6 +269,25 @@ pub fn details(pid: u32) -> Details {
         // Read last: a process that is about to end loses its command line together with its environment.
         ended: bytes("cmdline").is_none_or(|text| text.is_empty()),
     }
+}
+
+/// A descriptor of the process `pid` itself (pidfd_open(2)).
+///
+/// # Errors
+/// `ESRCH` when there is none; what the kernel says otherwise.
+pub fn open_process(pid: u32) -> io::Result<OwnedFd> {
+    let pid =
+        i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).ok_or(rustix::io::Errno::SRCH)?;
+    Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
+}
+
+/// Sends `signal` to the process that `descriptor` holds (pidfd_send_signal(2)).
+///
+/// # Errors
+/// `ESRCH` when it has ended; what the kernel says otherwise.
+pub fn signal_process(descriptor: &OwnedFd, _pid: u32, signal: Signal) -> io::Result<()> {
+    let signal = rustix::process::Signal::from_named_raw(signal as i32).ok_or(rustix::io::Errno::INVAL)?;
+    Ok(rustix::process::pidfd_send_signal(descriptor, signal)?)
 }
 
 /// The inodes of the sockets that any of `pids` has open, as far as we may look.

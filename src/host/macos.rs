@@ -4,8 +4,13 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
+use nix::sys::signal::Signal;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use super::census::{Details, Line};
@@ -187,4 +192,28 @@ pub fn details(pid: u32) -> Details {
 /// macOS gives sockets no number that could be compared.
 pub fn sockets_of(_pids: &[u32]) -> Vec<u32> {
     Vec::new()
+}
+
+/// A kernel queue that becomes readable when `pid` ends.
+///
+/// # Errors
+/// `ESRCH` when there is no such process; what the kernel says otherwise.
+pub fn open_process(pid: u32) -> io::Result<OwnedFd> {
+    let queue = Kqueue::new()?;
+    let flags = EvFlags::EV_ADD | EvFlags::EV_ONESHOT;
+    let end = KEvent::new(pid as usize, EventFilter::EVFILT_PROC, flags, FilterFlag::NOTE_EXIT, 0, 0);
+    queue.kevent(&[end], &mut [], None)?;
+    Ok(queue.into())
+}
+
+/// Sends `signal` to the process that `queue` waits for, unless it has ended.
+///
+/// # Errors
+/// `ESRCH` when it has ended; what the kernel says otherwise.
+pub fn signal_process(queue: &OwnedFd, pid: u32, signal: Signal) -> io::Result<()> {
+    let mut waiting = [PollFd::new(queue.as_fd(), PollFlags::POLLIN)];
+    if poll(&mut waiting, PollTimeout::ZERO)? > 0 {
+        return Err(Errno::ESRCH.into());
+    }
+    Ok(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), signal)?)
 }

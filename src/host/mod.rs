@@ -7,6 +7,7 @@ pub mod clock;
 pub mod files;
 pub mod folder;
 pub mod foreign;
+pub mod handle;
 pub mod inherit;
 pub mod lock;
 pub mod mounts;
