@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use crate::base::record::SupervisorStatus;
 use crate::base::{Error, Kind, Result};
 use crate::host::lock::{self, Claim, Outcome};
-use crate::host::{clock, files, process};
+use crate::host::{clock, crash, files, process};
 use crate::link::{address, unix};
 
 pub use kept::kept;
@@ -69,6 +69,7 @@ pub async fn run(
         files::private_dir(directory)?;
     }
     let listener = unix::listen(&setup.socket)?;
+    crash::point("socket-made");
     let status = SupervisorStatus {
         pid: process::own_pid(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -78,6 +79,7 @@ pub async fn run(
         memory_bytes: process::own_memory(),
     };
     address::publish(&setup.paths.state_dir, &setup.socket)?;
+    crash::point("note-made");
     let (ending, ended) = watch::channel(false);
     let (leaving, farewell) = watch::channel(false);
     let (driver, orders) = driver::Driver::new(setup.clone(), status.clone())?;

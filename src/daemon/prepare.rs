@@ -21,7 +21,7 @@ use crate::conflict::{self, Claim as Wanted, Facts, Listener};
 use crate::host::census::own_tree;
 use crate::host::lock::{self, Claim, Outcome, Record};
 use crate::host::output::{self, Output};
-use crate::host::{files, foreign, inherit, process, slot, socket};
+use crate::host::{crash, files, foreign, inherit, process, slot, socket};
 use crate::profile::isolation::Sharing;
 use crate::profile::resolved::{Restart as Wish, RuntimeChoice};
 use crate::profile::{Disk, Environment, Profile, Registry, SecretSource, child_env, launch as words};
@@ -84,6 +84,7 @@ pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> R
         refuse_second_primary(registry, &profile, occasion)?;
         claims.push(host_slot(&profile, registry.environment())?);
     }
+    crash::point("claimed");
     // The verdict that counts: under the claim, with the port as it is now.
     let found = facts(&profile, false)?;
     if !conflict::judge(&wanted(&profile), &found).is_empty() {

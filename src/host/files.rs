@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::crash;
 use crate::base::{Error, Kind, Result};
 
 /// Largest file that is read whole, in bytes; a configuration beyond it is refused, not guessed at.
@@ -115,6 +116,7 @@ fn place(path: &Path, text: &str, durable: Durable) -> io::Result<()> {
         if durable == Durable::Yes {
             file.sync_all()?;
         }
+        crash::half_written(path);
         fs::rename(&temporary, path)?;
         if durable == Durable::Yes { File::open(directory)?.sync_all() } else { Ok(()) }
     })();

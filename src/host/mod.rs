@@ -4,6 +4,7 @@
 
 pub mod census;
 pub mod clock;
+pub mod crash;
 pub mod files;
 pub mod folder;
 pub mod foreign;

@@ -18,6 +18,7 @@ mod a1_lost_race;
 mod a2_pid_namespaces;
 mod a3_stale_records;
 mod a5_aliases;
+mod a6_crash_points;
 mod a6_unclean_ends;
 mod b1_routing;
 mod b2_inherited;

@@ -16,10 +16,10 @@ use super::journal::{self, Journal};
 use super::mailbox::{Note, Order, Orders, Verb};
 use super::member::{Live, Member, View};
 use super::prepare::{self, Occasion};
-use crate::base::record::{Intent, SupervisorStatus};
+use crate::base::record::{Intent, State, SupervisorStatus};
 use crate::base::{Error, Kind, Moment, ProfileName, Result};
 use crate::host::clock::epoch_ms;
-use crate::host::process;
+use crate::host::{crash, process};
 use crate::supervise::{Action, Condition, Event, Fleet, Policy, Report, Run, Tagged, Timer};
 
 /// Distance between two rounds of probes of the gateways that are ready; all profiles share a round.
@@ -133,6 +133,7 @@ impl Driver {
                 }
             }
             Note::Ready(name, run, seen) => {
+                crash::point("ready");
                 if let Some(live) = self.live(&name, run) {
                     live.seen = Some(*seen);
                     self.event(&name, Event::Ready { run });
@@ -216,6 +217,9 @@ impl Driver {
                 Action::Spawn { run } => self.prepare(name, run),
                 Action::Signal { run, signal } => self.signal(&name, run, signal),
                 Action::Arm { timer, at } => {
+                    if self.fleet.state(&name) == Some(State::Backoff) {
+                        crash::point("backoff");
+                    }
                     self.timers.insert(name, (timer, at));
                 }
                 Action::Disarm => {

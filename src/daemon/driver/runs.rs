@@ -12,7 +12,7 @@ use crate::daemon::member::Live;
 use crate::daemon::prepare::{self, Occasion, Prepared};
 use crate::daemon::ready;
 use crate::host::lock::Record;
-use crate::host::{process, reap};
+use crate::host::{crash, process, reap};
 use crate::supervise::{Event, GiveUp, Run, Signal, SweepEvent, Tagged};
 
 impl Driver {
@@ -57,11 +57,13 @@ impl Driver {
         let (port, runtime) = (prepared.profile.port, prepared.runtime);
         member.profile = Some(prepared.profile.clone());
         let (pid, reader) = prepared.spawn()?;
+        crash::point("forked");
         let record = Record::of(name.as_str(), pid, port, runtime);
         if let Err(error) = record.write(&state_dir) {
             // The record only informs; the lock itself is held.
             tracing::warn!(profile = %name, %error, "the lock's record could not be written");
         }
+        crash::point("recorded");
         tracing::info!(profile = %name, pid, port, runtime = runtime.as_str(), "gateway spawned");
         let log = capture::log_path(&self.setup.paths.log_dir, name.as_str());
         member.runtime = Some(runtime);
@@ -82,6 +84,7 @@ impl Driver {
         if let Err(error) = process::signal_group(live.pid, signal) {
             tracing::error!(profile = %name, pid = live.pid, %error, "the group could not be signalled");
         }
+        crash::point("stopping");
     }
 
     pub(super) fn probe(&mut self, name: &ProfileName, run: Run) {
@@ -100,6 +103,7 @@ impl Driver {
         if let Some(live) = self.live(name, run) {
             live.prober = Some(task.abort_handle());
         }
+        crash::point("starting");
     }
 
     /// One round of probes of everything that is ready, all at once, so that the supervisor wakes as rarely
