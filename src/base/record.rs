@@ -268,7 +268,7 @@ pub struct SupervisorStatus {
 }
 
 /// Who holds what was wanted (DESIGN 3.4).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Holder {
     /// Its process, where the kernel tells.
@@ -281,10 +281,16 @@ pub struct Holder {
     pub kind: HolderKind,
     /// The service unit that runs it.
     pub unit: Option<String>,
+    /// The profile whose gateway it is, where anything says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The container that it runs in, by the engine's name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
 }
 
 /// What a holder is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HolderKind {
     /// A gateway of the real program.
@@ -300,5 +306,6 @@ pub enum HolderKind {
     /// A program that is none of these.
     Other,
     /// Nothing is known but that the thing is held.
+    #[default]
     Unknown,
 }

@@ -121,7 +121,7 @@ async fn observed(profile: &Profile) -> ProfileStatus {
         return status;
     }
     let record = Record::read(&profile.paths.state_dir).map(|record| record.pid);
-    let holder = socket::holder_of(listener, record);
+    let holder = daemon::holder::of_listener(listener, record);
     status.state = State::Ready;
     status.pid = holder.pid;
     status.memory_bytes = holder.pid.map(|pid| process::usage_of_tree(pid).memory_bytes);

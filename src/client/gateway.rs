@@ -7,12 +7,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::answerer;
 use crate::access::Credential;
 use crate::base::{Error, Kind, Result};
 use crate::host::lock::Record;
 use crate::host::socket::{self, Answers};
 use crate::link::gateway::{Opening, Trouble};
-use crate::profile::Profile;
+use crate::profile::{Profile, Registry};
 use crate::wire::{ConnectParams, Fault};
 
 /// How long a call may take when nothing else is asked for, as in the real program.
@@ -31,6 +32,8 @@ pub fn scopes_for(method: &str) -> &'static [&'static str] {
 pub struct Call<'a> {
     /// Whose gateway.
     pub profile: &'a Profile,
+    /// All profiles, among which whoever else answers is looked for.
+    pub registry: &'a Registry<'a>,
     /// What opens it.
     pub credential: &'a Credential,
     /// The method.
@@ -52,7 +55,7 @@ pub async fn call(call: Call<'_>) -> Result<Value> {
     let waiting_for = Cell::new("the connection");
     let exchange = async {
         let opening = Opening::to(call.profile.port).await.map_err(|trouble| explain(&call, trouble))?;
-        check_listener(call.profile)?;
+        check_listener(&call)?;
         waiting_for.set("the handshake");
         let connect = |_: &_| {
             let (token, password) = (call.credential.token(), call.credential.password());
@@ -78,7 +81,8 @@ fn late(call: &Call<'_>, waiting_for: &str) -> Error {
 
 /// Asks the kernel who listens on the profile's port: this user, and where a proved record names the
 /// gateway's process, that process or one of its group.
-fn check_listener(profile: &Profile) -> Result<()> {
+fn check_listener(call: &Call<'_>) -> Result<()> {
+    let profile = call.profile;
     let impostor = |holder: Option<crate::base::record::Holder>, why: &str| {
         let error = Error::new(
             Kind::Denied,
@@ -86,7 +90,7 @@ fn check_listener(profile: &Profile) -> Result<()> {
             format!("port {} of `{}` is held by {why}; no credential was sent", profile.port, profile.name),
         )
         .profile(&profile.name)
-        .remedy(format!("see who it is: ss -ltnp 'sport = :{}'", profile.port));
+        .remedy("see who it is: openclaw host status");
         match holder {
             Some(holder) => error.holder(holder),
             None => error,
@@ -95,7 +99,12 @@ fn check_listener(profile: &Profile) -> Result<()> {
     let state_dir = &profile.paths.state_dir;
     let gateway =
         Record::read(state_dir).filter(|record| record.is_proved(state_dir)).map(|record| record.pid);
-    match socket::who_answers(profile.port, gateway) {
+    let answers = socket::who_answers(profile.port, gateway);
+    let own = answers == Answers::Ours && gateway.is_some();
+    if !own && let Some(other) = answerer::of(call.registry, &profile.name, profile.port) {
+        return Err(answerer::refusal(profile, &other));
+    }
+    match answers {
         Answers::Ours => Ok(()),
         // Whoever accepted has gone from the port: it can no longer be known who that was.
         Answers::Nobody => Err(Error::new(
@@ -120,6 +129,11 @@ fn explain(call: &Call<'_>, trouble: Trouble) -> Error {
     let unavailable =
         |code: &'static str, message: String| Error::new(Kind::Unavailable, code, message).profile(name);
     match trouble {
+        Trouble::Refused(_) if let Some(other) = answerer::other_port(profile) => {
+            let message = format!("the gateway of `{name}` runs on port {other}, and its files say {port}");
+            unavailable("gateway_elsewhere", message)
+                .remedy("end it where it was started, then start it on the port that its files say")
+        }
         Trouble::Refused(why) => Error::new(
             Kind::NotRunning,
             "gateway_not_running",

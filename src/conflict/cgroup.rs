@@ -61,6 +61,16 @@ impl Manager {
     pub fn is_service(&self) -> bool {
         matches!(self.kind, ManagerKind::SystemdUser | ManagerKind::SystemdSystem | ManagerKind::Launchd)
     }
+
+    /// The unit or label, where a service manager looks after it.
+    pub fn service(&self) -> Option<&str> {
+        self.unit.as_deref().filter(|_| self.is_service())
+    }
+
+    /// The container, where it runs in one.
+    pub fn container(&self) -> Option<&str> {
+        self.unit.as_deref().filter(|_| self.kind == ManagerKind::Container)
+    }
 }
 
 /// Services that hold sessions or other people's jobs: what runs in them was started by hand, and stopping them

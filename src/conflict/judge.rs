@@ -125,7 +125,9 @@ fn described(holder: &Holder) -> String {
     let mut known = Vec::new();
     known.extend(holder.pid.map(|pid| format!("pid {pid}")));
     known.extend(holder.user.as_ref().map(|user| format!("user {user}")));
+    known.extend(holder.profile.as_ref().map(|profile| format!("profile `{profile}`")));
     known.extend(holder.unit.as_ref().map(|unit| format!("unit {unit}")));
+    known.extend(holder.container.as_ref().map(|container| format!("container {container}")));
     if !known.is_empty() {
         words.push_str(&format!(" ({})", known.join(", ")));
     }
@@ -149,6 +151,12 @@ fn end_it(holder: &Holder) -> String {
     match (&holder.unit, holder.kind, holder.pid, &holder.user) {
         (Some(unit), ..) => format!("stop the service {unit}"),
         (None, HolderKind::SshTunnel, ..) => "close the SSH tunnel".into(),
+        (None, _, ..) if holder.container.is_some() => {
+            format!(
+                "stop the container {}, or publish another port of it",
+                holder.container.as_deref().unwrap_or_default()
+            )
+        }
         (None, HolderKind::Container, ..) => "stop the container, or publish another port of it".into(),
         (None, HolderKind::Gateway | HolderKind::EmbeddedGateway, ..) => {
             "stop that gateway where it was started".into()
@@ -177,7 +185,13 @@ mod tests {
     }
 
     fn holder(pid: u32, program: &str, kind: HolderKind) -> Holder {
-        Holder { pid: Some(pid), user: Some("ana".into()), program: Some(program.into()), kind, unit: None }
+        Holder {
+            pid: Some(pid),
+            user: Some("ana".into()),
+            program: Some(program.into()),
+            kind,
+            ..Holder::default()
+        }
     }
 
     fn listener(port: u16, address: &str, holder: Holder) -> Listener {
@@ -268,13 +282,7 @@ mod tests {
 
     #[test]
     fn a_holder_that_the_kernel_hides_is_still_a_conflict_with_a_next_step() {
-        let hidden = Holder {
-            pid: None,
-            user: Some("bo".into()),
-            program: None,
-            kind: HolderKind::Unknown,
-            unit: None,
-        };
+        let hidden = Holder { user: Some("bo".into()), ..Holder::default() };
         let facts = Facts { own_pids: vec![1], ..Facts::default() };
         let facts = Facts { listeners: vec![listener(19789, "::", hidden)], ..facts };
         let verdict = judge(&claim(), &facts);

@@ -76,7 +76,7 @@ fn is_gateway(line: &Line) -> bool {
     judge(line, None).verdict.role == Role::Gateway
 }
 
-fn judge(line: &Line, details: Option<(&Details, Option<&Environment>)>) -> Found {
+pub(super) fn judge(line: &Line, details: Option<(&Details, Option<&Environment>)>) -> Found {
     let (seen, variables) = details.map_or((None, None), |(details, variables)| (Some(details), variables));
     let home = seen.and_then(|details| details.uid).and_then(census::home_of);
     let home = home.as_ref().and_then(|home| home.to_str());

@@ -9,6 +9,7 @@ mod capture;
 pub mod census;
 mod control;
 mod driver;
+pub mod holder;
 mod journal;
 mod kept;
 mod mailbox;

@@ -11,6 +11,7 @@ use tokio::net::unix::pipe;
 
 use super::Setup;
 use super::census::{self, HOST_LOCK};
+use super::holder;
 use super::real;
 use super::sharing::sharings;
 use crate::access::{Credential, credential as choose, lookup};
@@ -118,6 +119,8 @@ fn refuse_second_primary(registry: &Registry<'_>, profile: &Profile, occasion: O
         profile: profile.name.clone(),
         isolation: profile.isolation,
         user: process::user_name(process::own_user()),
+        port: profile.port,
+        state_dir: files::real_path(&profile.paths.state_dir),
     };
     match primary_refusal(&claim, &found) {
         Some(conflict) => Err(conflict.to_error()),
@@ -138,7 +141,7 @@ fn host_slot(profile: &Profile, environment: &Environment) -> Result<Claim> {
     match slot::claim(&path)? {
         Outcome::Held(claim) => Ok(claim),
         Outcome::Taken => {
-            let holder = process::holder(lock::holder_of(&path));
+            let holder = holder::of(lock::holder_of(&path));
             let name = &profile.name;
             let message =
                 format!("`{name}` is to be this host's primary gateway, and the host has one already");
@@ -174,15 +177,15 @@ fn facts(profile: &Profile, locked: bool) -> Result<Facts> {
         socket::listeners_on(profile.port).map_err(unknown)?
     };
     let listeners = listeners.iter().map(|listener| {
-        let holder = socket::holder_of(listener, likely);
+        let holder = holder::of_listener(listener, likely);
         Listener { port: listener.port, address: listener.address, uid: listener.uid, holder }
     });
     let state_dir = &profile.paths.state_dir;
     let proved = || record.as_ref().filter(|record| record.is_proved(state_dir)).map(|record| record.pid);
     // The real program knows nothing of our lock; its own record of a living process counts as one.
     let state_lock = match locked {
-        true => Some(process::holder(proved())),
-        false => foreign::owner_of(state_dir).map(|pid| process::holder(Some(pid))),
+        true => Some(holder::of(proved())),
+        false => foreign::owner_of(state_dir).map(|pid| holder::of(Some(pid))),
     };
     Ok(Facts { listeners: listeners.collect(), state_lock, own_pids: Vec::new() })
 }

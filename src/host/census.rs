@@ -42,6 +42,11 @@ pub fn command_lines() -> Vec<Line> {
     system::command_lines()
 }
 
+/// The command line of `pid`; `None` where it has none or is not shown.
+pub fn command_line(pid: u32) -> Option<Line> {
+    system::command_line(pid)
+}
+
 /// More about `pid`.
 pub fn details(pid: u32) -> Details {
     system::details(pid)

@@ -189,6 +189,10 @@ fn dump(family: u8, socket_id: SocketId) -> io::Result<Vec<Listener>> {
 pub fn program(pid: u32) -> Option<String> {
     let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let first = line.split('\0').next().filter(|word| !word.is_empty()).map(Path::new);
+    // A title begins with the program's name: `sshd: ana@pts/0`, `nginx: master process /usr/sbin/nginx`.
+    let title =
+        line.split('\0').next().and_then(|word| word.split_once(": ")).map(|(name, _)| Path::new(name));
+    let first = title.or(first);
     let named = first.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     named.or_else(|| Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim().to_owned()))
 }
@@ -232,13 +236,19 @@ pub fn same_program(pid: u32) -> bool {
 pub fn command_lines() -> Vec<Line> {
     // One buffer and mostly one read each: there are hundreds of them, and their sizes are not known before.
     let mut text = vec![0; COMMAND_LINE_BYTES];
-    let mut read = |pid: u32| {
-        let mut file = fs::File::open(format!("/proc/{pid}/cmdline")).ok()?;
-        let length = file.read(&mut text).ok().filter(|length| *length > 0)?;
-        let words = text[..length].split(|byte| *byte == 0);
-        Some(Line { pid, argv: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect() })
-    };
-    pids().filter_map(&mut read).collect()
+    pids().filter_map(|pid| read_command_line(pid, &mut text)).collect()
+}
+
+/// The command line of `pid`.
+pub fn command_line(pid: u32) -> Option<Line> {
+    read_command_line(pid, &mut vec![0; COMMAND_LINE_BYTES])
+}
+
+fn read_command_line(pid: u32, text: &mut [u8]) -> Option<Line> {
+    let mut file = fs::File::open(format!("/proc/{pid}/cmdline")).ok()?;
+    let length = file.read(text).ok().filter(|length| *length > 0)?;
+    let words = text[..length].split(|byte| *byte == 0);
+    Some(Line { pid, argv: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect() })
 }
 
 /// How much of a command line is read, in bytes: program, profile and port of a gateway come first.

@@ -163,6 +163,15 @@ pub fn command_lines() -> Vec<Line> {
     all.filter(|line| !line.argv.is_empty()).collect()
 }
 
+/// The command line of `pid`.
+pub fn command_line(pid: u32) -> Option<Line> {
+    let found = Pid::from_u32(pid);
+    let wanted = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always);
+    let system = look(ProcessesToUpdate::Some(&[found]), wanted)?;
+    let words = system.process(found)?.cmd().iter().map(|word| word.to_string_lossy().into_owned());
+    Some(Line { pid, argv: words.collect() }).filter(|line| !line.argv.is_empty())
+}
+
 /// More about `pid`.
 pub fn details(pid: u32) -> Details {
     let found = Pid::from_u32(pid);

@@ -263,7 +263,7 @@ pub fn holder(pid: Option<u32>) -> Holder {
         user: pid.and_then(system::user_of).and_then(user_name),
         kind: pid.map_or(HolderKind::Unknown, |pid| kind_of(pid, program.as_deref())),
         program,
-        unit: None,
+        ..Holder::default()
     }
 }
 
@@ -274,7 +274,7 @@ pub fn kind_of(pid: u32, program: Option<&str>) -> HolderKind {
         None => HolderKind::Unknown,
         Some("ssh") => HolderKind::SshTunnel,
         Some("docker-proxy" | "rootlessport" | "slirp4netns" | "pasta") => HolderKind::Container,
-        Some("nginx" | "caddy" | "haproxy" | "traefik" | "envoy") => HolderKind::Proxy,
+        Some("nginx" | "caddy" | "haproxy" | "traefik" | "envoy" | "socat") => HolderKind::Proxy,
         Some("openclaw-gateway") => HolderKind::Gateway,
         Some("openclaw") if system::same_program(pid) => HolderKind::EmbeddedGateway,
         Some(_) => HolderKind::Other,

@@ -72,3 +72,54 @@ fn healths_reach_only_their_own(world: &World) {
         }
     }
 }
+
+/// A mark in a call that must reach nobody; returns what was said.
+fn call_to_nobody(world: &World, name: &str, code: &str) -> serde_json::Value {
+    let params = "{\"mark\":\"to-nobody\"}";
+    let words = ["--profile", name, "gateway", "call", "health", "--params", params, "--json"];
+    let said = world.run(&words);
+    said.refused(said.code.unwrap(), code)
+}
+
+#[test]
+fn incident_b1_with_swapped_ports_the_other_profile_is_named_and_gets_nothing() {
+    let world = World::new();
+    let names = ["default", "a", "b", "a-b", "batch2"];
+    let ports = names.map(|name| world.fake(name, "", "", &["--record", &format!("@{name}.frames")]));
+    world.run(&[&["profile", "start"][..], &names].concat()).ok();
+    let manifest = |name: &str, port: u16| {
+        let file = world.home(format!(".config/openclaw/profiles/{name}.toml"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| if line.starts_with("port = ") { format!("port = {port}") } else { line.into() })
+            .collect();
+        std::fs::write(file, lines.join("\n")).unwrap();
+    };
+    manifest("a", ports[2]);
+    manifest("b", ports[1]);
+    let frames = || names.map(|name| world.lines(&format!("{name}.frames")).len());
+    for (name, other, port) in [("a", "b", ports[2]), ("b", "a", ports[1])] {
+        let error = call_to_nobody(&world, name, "port_of_another_profile");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("port {port} answers as profile `{other}`")), "{message}");
+        world.run(&["--profile", name, "health", "--json"]).refused(77, "port_of_another_profile");
+    }
+    // With its own gateway stopped the port is the other's all the same.
+    world.run(&["profile", "stop", "a"]).ok();
+    call_to_nobody(&world, "a", "port_of_another_profile");
+    for name in names {
+        assert_eq!(asked(&world, name, "to-nobody"), 0, "{name}");
+    }
+    let before = frames();
+    for name in ["default", "a-b", "batch2"] {
+        assert_eq!(call(&world, name, "still-reached"), Some(0), "{name}");
+    }
+    assert!(
+        before
+            .iter()
+            .zip(frames())
+            .enumerate()
+            .all(|(at, (old, new))| (new > *old) == [0, 3, 4].contains(&at))
+    );
+}

@@ -115,3 +115,21 @@ fn incident_d6_without_bus_and_programs_what_runs_is_still_seen_and_stopped() {
     world.run(&["profile", "stop", "front"]).ok();
     assert_eq!(world.host(&["status", "--json"]).ok().json()["gateways"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn incident_d6_a_stop_of_several_goes_on_behind_one_that_fails() {
+    let world = World::new();
+    let port = world.embedded("front");
+    let (one, two) = (world.name("one"), world.name("two"));
+    world.start(&one);
+    world.start(&two);
+    let gateway = world.serve("front", port);
+    let words = ["profile", "stop", &one, "front", &two, "--json"];
+    let error = world.run(&words).refused(1, "gateway_unsupervised");
+    assert_eq!(error["profile"], "front", "{error}");
+    for name in [&one, &two] {
+        assert_eq!(world.show(name)["state"], "stopped", "{name}");
+    }
+    assert!(super::foreground::lives(&gateway));
+    kill(gateway);
+}

@@ -98,6 +98,9 @@ fn one_primary_for_two_homes_with_one_slot() {
         // One user's, but no profile of the second home.
         let error = said(second).refused(78, "unmanaged_gateway");
         assert_eq!(error["holder"]["pid"], gateway.id(), "{error}");
+        // The second home's own default profile is not the one that runs.
+        let remedy = error["remedy"].as_str().unwrap();
+        assert!(remedy.ends_with(": openclaw profile start work"), "{remedy}");
     }
     kill(gateway);
     // The slot ends with its holder, with nothing to delete.

@@ -158,7 +158,7 @@ proptest! {
     fn a_pair_is_in_conflict_whoever_is_seen_first(a in gateway(), b in gateway()) {
         let facts = |gateways: Vec<FoundGateway>| HostFacts { gateways, user: Some("ana".into()), ..HostFacts::default() };
         prop_assert_eq!(survey(&facts(vec![a.clone(), b.clone()])), survey(&facts(vec![b.clone(), a.clone()])));
-        let claim = PrimaryClaim { profile: "default".parse().unwrap(), isolation: Isolation::Primary, user: Some("ana".into()) };
+        let claim = PrimaryClaim { profile: "default".parse().unwrap(), isolation: Isolation::Primary, user: Some("ana".into()), port: 18789, state_dir: "/home/ana/.openclaw".into() };
         prop_assert_eq!(primary_refusal(&claim, &[a.clone(), b.clone()]), primary_refusal(&claim, &[b, a]));
     }
 }

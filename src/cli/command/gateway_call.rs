@@ -92,6 +92,14 @@ async fn one_call(context: &Context, profile: &Profile, method: &str, params: Va
     }
     let timeout = context.global.timeout.map_or(CALL_TIMEOUT, |limit| limit.0);
     let scopes = gateway::scopes_for(method);
-    let call = gateway::Call { profile, credential: &credential, method, params, scopes, timeout };
+    let call = gateway::Call {
+        profile,
+        registry: &registry,
+        credential: &credential,
+        method,
+        params,
+        scopes,
+        timeout,
+    };
     gateway::call(call).await
 }

@@ -12,10 +12,10 @@ use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::args::Rm;
 use crate::cli::{Context, survey};
 use crate::client::control::Supervisor;
-use crate::daemon;
+use crate::daemon::{self, holder};
+use crate::host::files;
 use crate::host::folder::{Entry, Folder};
 use crate::host::lock::{self, Claim, Outcome, RECORD_NAME, Record};
-use crate::host::{files, process};
 use crate::profile::creation::Creation;
 use crate::profile::paths::CONFIG_FILE;
 use crate::profile::removal::{Doomed, LOGS, Node, Plan, Remains, plan};
@@ -72,10 +72,10 @@ fn claim(name: &ProfileName, state_dir: &Path) -> Result<Option<Claim>> {
     }
 }
 
-fn running(name: &ProfileName, what: &str, holder: Option<u32>) -> Error {
+fn running(name: &ProfileName, what: &str, pid: Option<u32>) -> Error {
     Error::new(Kind::Config, "profile_running", format!("{what}; nothing was removed"))
         .profile(name)
-        .holder(process::holder(holder))
+        .holder(holder::of(pid))
         .remedy(format!("stop it first: openclaw profile stop {name}"))
 }
 

@@ -12,7 +12,7 @@ use crate::cli::render::Progress;
 use crate::cli::{Context, survey};
 use crate::client::control::Supervisor;
 use crate::host::lock::Record;
-use crate::profile::SupervisorPaths;
+use crate::profile::{Registry, SupervisorPaths};
 use crate::wire::control::PROFILE_STOP;
 
 /// Stops `names` one after the other.
@@ -24,32 +24,82 @@ pub async fn run(context: &Context, names: &[ProfileName]) -> Result<()> {
     }
     let paths = SupervisorPaths::derive(&context.environment)?;
     let Some(mut supervisor) = Supervisor::connect(&paths).await? else {
+        let mut failures = Vec::new();
         for name in names {
-            if let Some(record) = running(&registry.load(name)?.paths.state_dir) {
-                return Err(unsupervised(name, &record));
+            match registry.load(name) {
+                Ok(profile) => {
+                    failures
+                        .extend(running(&profile.paths.state_dir).map(|record| unsupervised(name, &record)));
+                }
+                Err(error) => failures.push(error),
             }
+        }
+        if let Some(error) = worst(context, failures, names.len()) {
+            return Err(error);
         }
         let sentence = format!("{}: not running", join(names));
         context.render.done(json!({ "ok": true, "stopped": names, "supervisor": false }), &sentence);
         return Ok(());
     };
-    let mut stopped = Vec::new();
+    let (mut stopped, mut failures) = (Vec::new(), Vec::new());
     for name in names {
-        let mut progress = Progress::new(context.render);
-        progress.step(&format!("{name} stopping"));
-        // Files that cannot be read must not keep a gateway from being stopped.
-        let state_dir = registry.load(name).ok().map(|profile| profile.paths.state_dir);
-        let before = state_dir.as_deref().and_then(running);
-        stopped.push(one(context, &mut supervisor, name).await?);
-        // What outlives its own stop was never the supervisor's: a gateway in a terminal, or an orphan.
-        if let Some(record) =
-            before.filter(|record| state_dir.as_deref().and_then(running).as_ref() == Some(record))
-        {
-            return Err(unsupervised(name, &record));
+        match watched(context, &registry, &mut supervisor, name).await {
+            Ok(status) => stopped.push(status),
+            Err(error) => failures.push(error),
         }
     }
-    context.render.done(start::several(&stopped), &format!("{}: stopped", join(names)));
-    Ok(())
+    let sentence = format!("{}: stopped", names_of(&stopped));
+    match worst(context, failures, names.len()) {
+        None => {
+            context.render.done(start::several(&stopped), &sentence);
+            Ok(())
+        }
+        Some(error) => {
+            if !stopped.is_empty() {
+                context.render.notice(&sentence);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Stops one profile and looks whether its gateway is gone.
+async fn watched(
+    context: &Context,
+    registry: &Registry<'_>,
+    supervisor: &mut Supervisor,
+    name: &ProfileName,
+) -> Result<ProfileStatus> {
+    let mut progress = Progress::new(context.render);
+    progress.step(&format!("{name} stopping"));
+    // Files that cannot be read must not keep a gateway from being stopped.
+    let state_dir = registry.load(name).ok().map(|profile| profile.paths.state_dir);
+    let before = state_dir.as_deref().and_then(running);
+    let status = one(context, supervisor, name).await?;
+    // What outlives its own stop was never the supervisor's: a gateway in a terminal, or an orphan.
+    match before.filter(|record| state_dir.as_deref().and_then(running).as_ref() == Some(record)) {
+        Some(record) => Err(unsupervised(name, &record)),
+        None => Ok(status),
+    }
+}
+
+/// The failure that decides the exit code, the one of the highest; the others are told before it. One trouble of one
+/// profile keeps no other from being stopped.
+fn worst(context: &Context, mut failures: Vec<Error>, asked: usize) -> Option<Error> {
+    let all = failures.len();
+    let place = (0..all).max_by_key(|place| (failures[*place].kind().exit_code(), all - place))?;
+    let worst = failures.swap_remove(place);
+    if all == 1 {
+        return Some(worst);
+    }
+    for other in &failures {
+        context.render.notice(&format!("error: {other}"));
+        if let Some(remedy) = other.remedy_text() {
+            context.render.notice(&format!("  try: {remedy}"));
+        }
+    }
+    let others = failures.iter().filter_map(Error::profile_name).collect::<Vec<_>>().join(", ");
+    Some(worst.caused_by(format!("{all} of {asked} could not be stopped, {others} too")))
 }
 
 /// The gateway that runs on `state_dir`, by the kernel's own account.
@@ -76,6 +126,10 @@ async fn one(context: &Context, supervisor: &mut Supervisor, name: &ProfileName)
                 .remedy(format!("see how far it is: openclaw profile show {name}"))
         })?,
     }
+}
+
+fn names_of(stopped: &[ProfileStatus]) -> String {
+    stopped.iter().map(|status| status.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn join(names: &[ProfileName]) -> String {

@@ -131,7 +131,9 @@ pub fn holder(holder: &Holder) -> String {
     let pid = holder.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
     let user = holder.user.as_ref().map(|user| format!(", user {user}")).unwrap_or_default();
     let unit = holder.unit.as_ref().map(|unit| format!(", unit {unit}")).unwrap_or_default();
-    format!("{program}{pid}{user}{unit}")
+    let profile = holder.profile.as_ref().map(|name| format!(", profile {name}")).unwrap_or_default();
+    let container = holder.container.as_ref().map(|name| format!(", container {name}")).unwrap_or_default();
+    format!("{program}{pid}{user}{profile}{unit}{container}")
 }
 
 /// Bytes as people read them, in binary units.

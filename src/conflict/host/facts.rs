@@ -133,8 +133,15 @@ impl FoundGateway {
             (false, ManagerKind::Container) => HolderKind::Container,
             (false, _) => HolderKind::Gateway,
         };
-        let unit = self.manager.unit.clone();
-        Holder { pid: self.pid, user: self.user.clone(), program: self.program.clone(), kind, unit }
+        Holder {
+            pid: self.pid,
+            user: self.user.clone(),
+            program: self.program.clone(),
+            kind,
+            unit: self.manager.service().map(str::to_owned),
+            profile: self.profile.as_ref().map(ToString::to_string),
+            container: self.manager.container().map(str::to_owned),
+        }
     }
 
     /// Its ports of the host.

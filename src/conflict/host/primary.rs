@@ -1,6 +1,8 @@
 //! The primary rule (invariant I2): the host's one gateway starts only when no other gateway runs on the host, whoever
 //! started it. An isolated profile passes; what it shares is proved elsewhere.
 
+use std::path::PathBuf;
+
 use super::facts::{FoundGateway, may_be_same};
 use super::words;
 use crate::base::ProfileName;
@@ -17,6 +19,10 @@ pub struct PrimaryClaim {
     pub isolation: Isolation,
     /// The user who starts it.
     pub user: Option<String>,
+    /// Its port, where its commands look for its gateway.
+    pub port: u16,
+    /// Its real state directory.
+    pub state_dir: PathBuf,
 }
 
 /// The refusal of a primary gateway while another gateway runs; `None` for an isolated profile, for a free host, and
@@ -29,6 +35,13 @@ pub fn primary_refusal(claim: &PrimaryClaim, gateways: &[FoundGateway]) -> Optio
     let same = |gateway: &FoundGateway| {
         gateway.profile.as_ref() == Some(&claim.profile)
             && may_be_same(gateway.user.as_ref(), claim.user.as_ref())
+    };
+    // One user may have two homes and a profile of one name in each; a command that meets another gateway than the
+    // one in the way is no remedy.
+    let reached = |gateway: &FoundGateway| {
+        same(gateway)
+            && gateway.state_dir.as_ref() == Some(&claim.state_dir)
+            && gateway.port == Some(claim.port)
     };
     let mut others: Vec<&FoundGateway> =
         gateways.iter().filter(|gateway| !(gateway.apart || (gateway.ours && same(gateway)))).collect();
@@ -43,7 +56,7 @@ pub fn primary_refusal(claim: &PrimaryClaim, gateways: &[FoundGateway]) -> Optio
         0 => String::new(),
         more => format!(", and {more} more"),
     };
-    let remedy = if same(holder) {
+    let remedy = if reached(holder) {
         format!("use the one that runs: openclaw --profile {name} health")
     } else if name.is_default() {
         "start a gateway of its own beside it, isolated: openclaw profile start work".into()
@@ -52,6 +65,10 @@ pub fn primary_refusal(claim: &PrimaryClaim, gateways: &[FoundGateway]) -> Optio
             "set isolation = \"isolated\" in the manifest of `{name}`, then: openclaw profile start {name}"
         )
     };
+    let elsewhere = match &holder.state_dir {
+        Some(dir) if same(holder) && *dir != claim.state_dir => format!(" on {}", dir.display()),
+        _ => String::new(),
+    };
     Some(Conflict {
         code,
         severity: Severity::Error,
@@ -59,7 +76,7 @@ pub fn primary_refusal(claim: &PrimaryClaim, gateways: &[FoundGateway]) -> Optio
         port: holder.port,
         holder: Some(holder.holder()),
         message: format!(
-            "`{name}` is to be the one gateway of this host, and {} runs already{more}",
+            "`{name}` is to be the one gateway of this host, and {}{elsewhere} runs already{more}",
             words::gateway(holder)
         ),
         remedy,
@@ -76,7 +93,13 @@ mod tests {
     use crate::conflict::cgroup::Manager;
 
     fn claim(name: &str, isolation: Isolation) -> PrimaryClaim {
-        PrimaryClaim { profile: name.parse().unwrap(), isolation, user: Some("ana".into()) }
+        PrimaryClaim {
+            profile: name.parse().unwrap(),
+            isolation,
+            user: Some("ana".into()),
+            port: 18789,
+            state_dir: "/home/ana/.openclaw".into(),
+        }
     }
 
     fn gateway(name: &str, pid: u32, user: &str, manager: Manager) -> FoundGateway {
@@ -117,6 +140,24 @@ mod tests {
             assert!(primary_refusal(&claim("main", Isolation::Primary), &all).is_some());
             assert_eq!(primary_refusal(&claim("work", Isolation::Isolated), &all), None);
         }
+    }
+
+    #[test]
+    fn the_one_that_runs_is_to_be_used_only_where_the_own_commands_reach_it() {
+        let told = |dir: &str, port: u16| {
+            let found = FoundGateway {
+                state_dir: Some(dir.into()),
+                port: Some(port),
+                ..gateway("default", 1, "ana", Manager::none())
+            };
+            primary_refusal(&claim("default", Isolation::Primary), &[found]).unwrap()
+        };
+        assert!(told("/home/ana/.openclaw", 18789).remedy.contains("openclaw --profile default health"));
+        for (dir, port) in [("/home/bob/.openclaw", 18789), ("/home/ana/.openclaw", 19001)] {
+            let conflict = told(dir, port);
+            assert!(conflict.remedy.ends_with(": openclaw profile start work"), "{}", conflict.remedy);
+        }
+        assert!(told("/home/bob/.openclaw", 18789).message.contains(" on /home/bob/.openclaw "));
     }
 
     #[test]

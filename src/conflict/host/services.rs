@@ -185,5 +185,7 @@ fn holder(unit: &FoundUnit, facts: &HostFacts) -> Holder {
         program: running.and_then(|gateway| gateway.program.clone()),
         kind: HolderKind::Gateway,
         unit: Some(unit.name.clone()),
+        profile: unit.verdict.profile.as_ref().map(ToString::to_string),
+        container: None,
     }
 }
