@@ -151,7 +151,7 @@ fn end_it(holder: &Holder) -> String {
     match (&holder.unit, holder.kind, holder.pid, &holder.user) {
         (Some(unit), ..) => format!("stop the service {unit}"),
         (None, HolderKind::SshTunnel, ..) => "close the SSH tunnel".into(),
-        (None, _, ..) if holder.container.is_some() => {
+        (None, ..) if holder.container.is_some() => {
             format!(
                 "stop the container {}, or publish another port of it",
                 holder.container.as_deref().unwrap_or_default()
@@ -288,6 +288,15 @@ mod tests {
         let verdict = judge(&claim(), &facts);
         assert!(verdict[0].message.ends_with("by a process that the kernel does not show (user bo)"));
         assert!(verdict[0].remedy.starts_with("ask bo to end it"));
+    }
+
+    #[test]
+    fn a_container_is_named_and_stopped_as_one() {
+        let inside =
+            Holder { container: Some("docker-3f.scope".into()), ..holder(5, "node", HolderKind::Gateway) };
+        let verdict = judged(vec![listener(19789, "127.0.0.1", inside)]);
+        assert!(verdict[0].message.ends_with("container docker-3f.scope)"), "{}", verdict[0].message);
+        assert!(verdict[0].remedy.starts_with("stop the container docker-3f.scope"), "{}", verdict[0].remedy);
     }
 
     #[test]
