@@ -206,8 +206,11 @@ impl Member {
                 let launch_refused = *last == crate::supervise::Reason::SpawnFailed && self.error.is_some();
                 match why {
                     GiveUp::Configuration => {
-                        self.error =
-                            Some(self.failure(Kind::Config, "gateway_config_invalid", &why.to_string()));
+                        // A port that was lost between the look and the bind is no fault of the configuration.
+                        let taken = self.profile.as_ref().and_then(prepare::port_taken);
+                        self.error = Some(taken.unwrap_or_else(|| {
+                            self.failure(Kind::Config, "gateway_config_invalid", &why.to_string())
+                        }));
                     }
                     _ if launch_refused => {}
                     GiveUp::Refused => {

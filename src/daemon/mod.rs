@@ -32,7 +32,7 @@ use crate::host::{clock, crash, files, process};
 use crate::link::{address, unix};
 
 pub use kept::kept;
-pub use prepare::{Cleared, DISK, Occasion, clear, refused_for};
+pub use prepare::{Cleared, DISK, Occasion, clear, port_taken, refused_for};
 pub use real::{Chosen, choose, find as find_real};
 pub use setup::Setup;
 pub use sharing::{sharings, sharings_among};

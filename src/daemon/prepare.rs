@@ -199,6 +199,14 @@ fn refusal(profile: &Profile, facts: &Facts) -> Error {
     })
 }
 
+/// The refusal that `profile` would meet now, by its port: for a gateway that could not bind what was free when its
+/// launch was cleared. `None` when nobody else listens there.
+pub fn port_taken(profile: &Profile) -> Option<Error> {
+    let found = facts(profile, false).ok()?;
+    let refusal = conflict::first_refusal(&conflict::judge(&wanted(profile), &found))?;
+    Some(refusal).filter(|refusal| refusal.code() == conflict::Code::PortInUse.as_str())
+}
+
 /// Prepares a run of `name` from its files; with `repair`, the real program's own repair runs before.
 ///
 /// # Errors

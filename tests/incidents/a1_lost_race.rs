@@ -3,13 +3,16 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::fake::FAKE;
 use super::foreground::{kill, lives};
 use super::look;
-use super::world::{World, wait_for};
+use super::world::{World, said, wait_for};
 
 /// Runs of the loser.
 const ROUNDS: usize = 20;
@@ -96,5 +99,77 @@ fn incident_a1_a_state_directory_that_is_held() {
     );
     world.run(&["--profile", "held", "health"]).ok();
     assert!(lives(&gateway));
+    kill(gateway);
+}
+
+/// Binds are slow in what runs under this, so that the port can be lost between the look and the bind.
+const SLOW_BIND: [&str; 6] = ["-f", "-qq", "-o", "/dev/null", "-e", "inject=bind:delay_enter=700000"];
+
+/// The binary under slow binds; `None`, with the reason printed, where they cannot be had.
+fn slowly(world: &World, args: &[&str]) -> Option<Child> {
+    let strace = "/usr/bin/strace";
+    if !Path::new(strace).exists() {
+        eprintln!("skipped: there is no strace on this machine");
+        return None;
+    }
+    let mut command = Command::new(strace);
+    world.surround(command.args(SLOW_BIND)).arg(&world.program).args(args);
+    Some(command.spawn().unwrap())
+}
+
+/// Takes the port of `held` once the pre-flight is over and the gateway is about to bind it.
+fn overtake(world: &World, port: u16) -> TcpListener {
+    wait_for("the end of the look", || world.state("held").join("gateway.lock").exists().then_some(()));
+    TcpListener::bind(("127.0.0.1", port)).unwrap()
+}
+
+fn names_me(error: &Value, port: u16) {
+    assert_eq!(error["holder"]["pid"], std::process::id(), "{error}");
+    assert!(error["message"].as_str().unwrap().contains(&format!("port {port} (gateway)")), "{error}");
+    assert!(error["remedy"].as_str().is_some(), "{error}");
+}
+
+#[test]
+fn incident_a1_a_port_that_is_taken_between_the_look_and_the_bind() {
+    let world = World::new();
+    let port = world.embedded("held");
+    let Some(gateway) = slowly(&world, &["--profile", "held", "gateway", "run", "--json"]) else { return };
+    let _holder = overtake(&world, port);
+    names_me(&said(gateway).refused(78, "port_in_use"), port);
+}
+
+#[test]
+fn incident_a1_a_port_that_a_supervised_gateway_loses_between_the_look_and_the_bind() {
+    let world = World::new();
+    let port = world.embedded("held");
+    let Some(supervisor) = slowly(&world, &["supervisor", "run"]) else { return };
+    wait_for("the supervisor", || (world.run(&["supervisor", "status"]).code == Some(0)).then_some(()));
+    let start = world.spawn(&["profile", "start", "held", "--json"]);
+    let holder = overtake(&world, port);
+    names_me(&said(start).refused(78, "port_in_use"), port);
+    let status = world.until_state("held", "failed");
+    assert_eq!((&status["restarts"], &status["lastExit"]["code"]), (&0.into(), &78.into()), "{status}");
+    drop(holder);
+    assert_eq!(world.start("held")["state"], "ready");
+    world.run(&["supervisor", "stop"]).ok();
+    said(supervisor).ok();
+}
+
+/// A service manager that restarts always, but not after 78, as the shipped units say.
+const MANAGER: &str = r#"n=0; while [ $n -lt 10 ]; do n=$((n+1)); "$OC" --profile held gateway run; code=$?
+[ $code = 78 ] && break; done; echo "$n starts, code $code""#;
+
+#[test]
+fn incident_a1_a_service_manager_that_honours_78_gives_up_at_once() {
+    let world = World::new();
+    let port = world.embedded("held");
+    let mut command = Command::new(&*FAKE);
+    command.args(["--port", &port.to_string()]);
+    let gateway = world.surround(&mut command).spawn().unwrap();
+    wait_for("the other gateway", || TcpStream::connect(("127.0.0.1", port)).ok());
+    let said = world.script(&[], MANAGER).ok();
+    assert_eq!(said.out.lines().last(), Some("1 starts, code 78"), "{said:?}");
+    assert!(said.out.len() + said.err.len() < 4096, "{said:?}");
+    assert!(lives(&gateway) && TcpStream::connect(("127.0.0.1", port)).is_ok());
     kill(gateway);
 }

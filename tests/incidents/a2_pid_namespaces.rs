@@ -13,7 +13,7 @@ use super::world::{World, said, wait_for};
 const WAYS: [&[&str]; 2] = [&["--fork", "--pid", "--mount-proc"], &["-Urpf", "--mount-proc"]];
 
 /// A pid namespace of one's own; `None`, with the reason printed, where the kernel gives none.
-fn namespace(world: &World) -> Option<&'static [&'static str]> {
+pub fn namespace(world: &World) -> Option<&'static [&'static str]> {
     let works = |way: &&&[&str]| {
         let words: Vec<&str> = ["/usr/bin/unshare"].into_iter().chain(way.iter().copied()).collect();
         std::path::Path::new(words[0]).exists() && world.script(&words, "test $$ = 1").code == Some(0)

@@ -66,3 +66,40 @@ fn incident_a3_thirty_unclean_ends_in_a_row() {
     }
     assert_eq!(world.start("mine")["state"], "ready");
 }
+
+/// Each round: a gateway dies, its number is given to a program of no concern, and the next gateway starts beside it.
+const RECYCLE: &str = r#"
+last=/proc/sys/kernel/ns_last_pid; [ -w $last ] || exit 9
+record="$HOME/.openclaw-mine/gateway.lock"; round=0
+while [ $round -lt 50 ]; do
+  round=$((round+1))
+  "$OC" --profile mine gateway run 2>/dev/null & gateway=$!
+  until grep -qs "\"pid\": $gateway," "$record" && "$OC" --profile mine health >/dev/null 2>&1; do
+    kill -0 $gateway 2>/dev/null || { echo "round $round: no start"; exit 1; }
+  done
+  if [ -n "$bystander" ]; then
+    kill -0 $bystander || { echo "round $round: the bystander is gone"; exit 1; }
+    kill -9 $bystander; wait $bystander
+  fi
+  kill -9 $gateway; wait $gateway
+  echo $((gateway-1)) >$last; sleep 600 & bystander=$!
+  [ $bystander = $gateway ] && recycled=$((recycled+1))
+done 2>/dev/null
+"$OC" profile start mine >/dev/null || exit 1
+kill -0 $bystander || { echo "the bystander is gone"; exit 1; }
+"$OC" supervisor stop >/dev/null; kill -9 $bystander
+echo "$round rounds, $recycled recycled""#;
+
+#[test]
+fn incident_a3_a_recycled_pid_is_reclaimed_at_once_and_its_new_owner_unharmed() {
+    let world = World::new();
+    let Some(way) = super::a2_pid_namespaces::namespace(&world) else { return };
+    world.embedded("mine");
+    let wrapper: Vec<&str> = ["/usr/bin/unshare"].into_iter().chain(way.iter().copied()).collect();
+    let said = world.script(&wrapper, RECYCLE);
+    if said.code == Some(9) {
+        eprintln!("skipped: the kernel lets nobody choose the next pid");
+        return;
+    }
+    assert_eq!(said.out.trim(), "50 rounds, 50 recycled", "{said:?}");
+}

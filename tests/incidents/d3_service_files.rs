@@ -11,7 +11,7 @@ use super::world::{Said, World, said};
 
 impl World {
     /// Writes a unit of the user's manager that runs `command`, and enables it.
-    fn unit(&self, name: &str, command: &str) {
+    pub fn unit(&self, name: &str, command: &str) {
         let folder = self.home(".config/systemd/user");
         let wants = folder.join("default.target.wants");
         fs::create_dir_all(&wants).unwrap();

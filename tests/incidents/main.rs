@@ -11,6 +11,8 @@ mod fake;
 mod look;
 #[path = "../e2e/ports.rs"]
 mod ports;
+#[path = "../sim/random.rs"]
+mod random;
 #[path = "../e2e/world.rs"]
 mod world;
 

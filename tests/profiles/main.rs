@@ -6,6 +6,11 @@
 
 mod cells;
 mod noise;
+mod pairs;
 mod ports;
 mod samples;
+// Not all of its words are used here.
+#[allow(dead_code)]
+#[path = "../sim/random.rs"]
+mod random;
 mod shipped;

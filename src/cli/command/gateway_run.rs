@@ -84,7 +84,11 @@ fn embedded(registry: &Registry<'_>, profile: &Profile) -> Result<()> {
         limits: Limits::default(),
         ready: None,
     };
-    block_on(async { gateway::run(options, stop_signal()?).await })
+    block_on(async { gateway::run(options, stop_signal()?).await }).map_err(|error| match error.code() {
+        // Free at the look, taken at the bind: whoever came between is named as at the look.
+        "port_in_use" => daemon::port_taken(profile).unwrap_or(error),
+        _ => error,
+    })
 }
 
 /// How the embedded gateway authenticates, by the profile's own configuration alone.

@@ -5,6 +5,7 @@ use super::HostReport;
 use super::facts::{FoundGateway, FoundUnit, HostFacts, Scope, may_be_same};
 use super::gateways::Flagged;
 use super::words;
+use crate::base::ProfileName;
 use crate::base::record::{Holder, HolderKind};
 use crate::conflict::cgroup::ManagerKind;
 use crate::conflict::verdict::{Code, Conflict, Severity};
@@ -21,6 +22,10 @@ pub fn findings(facts: &HostFacts, flagged: &mut Flagged, report: &mut HostRepor
     }
     units.sort_by_key(|unit| rank(unit, facts));
     for (place, unit) in units.iter().enumerate() {
+        if let Some(conflict) = outdated(unit, facts) {
+            report.conflicts.push(conflict);
+            continue;
+        }
         let twin = units[..place].iter().find_map(|other| Some((*other, same(other, unit)?)));
         let finding = match twin {
             Some((owner, what)) => {
@@ -35,6 +40,41 @@ pub fn findings(facts: &HostFacts, flagged: &mut Flagged, report: &mut HostRepor
                 .push(format!("{} runs a gateway that no other service runs", words::unit(unit))),
         }
     }
+}
+
+/// A unit that has the name of a profile's service and starts the default profile: older versions left `--profile`
+/// out, so that the services of several profiles all wanted one lock (INCIDENTS B3).
+fn outdated(unit: &FoundUnit, facts: &HostFacts) -> Option<Conflict> {
+    let (verdict, known) = (&unit.verdict, facts.profiles.iter().filter(|known| !known.name.is_default()));
+    let starts_default = verdict.profile.as_ref().is_some_and(ProfileName::is_default) && !verdict.container;
+    let mut named = known.filter(|known| is_named_for(unit, &known.name));
+    let profile = named.next().filter(|_| starts_default)?;
+    if !may_be_same(unit.user.as_ref(), facts.user.as_ref()) {
+        return None;
+    }
+    let (name, path) = (&profile.name, unit.path.display());
+    let mut explain = verdict.why.clone();
+    explain.push(format!("its name is that of the service of `{name}`, and no word of it says `{name}`"));
+    Some(Conflict {
+        code: Code::ServicePortMismatch,
+        severity: Severity::Error,
+        profile: Some(name.clone()),
+        port: verdict.likely_port(),
+        holder: Some(holder(unit, facts)),
+        message: format!(
+            "{} is outdated: it is the service of `{name}` and starts the profile `default`",
+            words::unit(unit)
+        ),
+        remedy: format!("write `--profile {name}` behind the program in the command line of {path}"),
+        explain,
+    })
+}
+
+/// Whether the unit has the name that OpenClaw gives to the service of `name`.
+fn is_named_for(unit: &FoundUnit, name: &ProfileName) -> bool {
+    let suffix = name.suffix();
+    let label = suffix.strip_prefix('-').unwrap_or("gateway");
+    unit.name == format!("openclaw-gateway{suffix}.service") || unit.name == format!("ai.openclaw.{label}")
 }
 
 /// Why a unit is nobody's concern.
@@ -55,10 +95,8 @@ fn rank<'a>(
     unit: &'a FoundUnit,
     facts: &HostFacts,
 ) -> (bool, bool, bool, Scope, &'a str, &'a std::path::Path) {
-    let suffix = unit.verdict.profile.as_ref().map(|name| name.suffix()).unwrap_or_default();
-    let label = suffix.strip_prefix('-').unwrap_or("gateway");
-    let named = unit.name == format!("openclaw-gateway{suffix}.service")
-        || unit.name == format!("ai.openclaw.{label}");
+    let default = ProfileName::default_profile();
+    let named = is_named_for(unit, unit.verdict.profile.as_ref().unwrap_or(&default));
     let runs = facts.gateways.iter().any(|gateway| unit.runs(gateway));
     (!runs, !unit.enabled, !named, unit.scope, &unit.name, &unit.path)
 }
@@ -131,7 +169,7 @@ fn is_its(unit: &FoundUnit, gateway: &FoundGateway) -> bool {
 fn second(
     unit: &FoundUnit,
     owner: &str,
-    profile: Option<crate::base::ProfileName>,
+    profile: Option<ProfileName>,
     what: &str,
     facts: &HostFacts,
 ) -> Conflict {
