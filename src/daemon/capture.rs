@@ -56,20 +56,31 @@ impl Capture {
         Capture { reader, sink, task }
     }
 
+    /// The last lines of a run whose leader has ended, what is still in the pipe included.
+    pub fn told(&self) -> Vec<String> {
+        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_rest(&mut sink);
+        sink.lines.iter().cloned().collect()
+    }
+
     /// Takes what is still in the pipe after the run has ended, and returns its last lines, oldest first.
     pub fn finish(self) -> Vec<String> {
         self.task.abort();
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_rest(&mut sink);
+        sink.lines.iter().cloned().collect()
+    }
+
+    fn take_rest(&self, sink: &mut Sink) {
         // The run is over, but what it wrote last may not have been announced yet. One that escaped its group
         // may write on for ever, so there is an end to the turns.
         let mut chunk = vec![0; CHUNK_BYTES];
         for _ in 0..LAST_TURNS {
-            if drain(&mut sink, &mut chunk, |chunk| output::read_now(&self.reader, chunk)) != Flow::More {
+            if drain(sink, &mut chunk, |chunk| output::read_now(&self.reader, chunk)) != Flow::More {
                 break;
             }
         }
         sink.end_line();
-        sink.lines.iter().cloned().collect()
     }
 }
 

@@ -6,6 +6,7 @@ use tokio::task::AbortHandle;
 
 use super::Setup;
 use super::capture::Capture;
+use super::driver::Given;
 use super::prepare::{self, Occasion};
 use super::ready::{Seen, Target};
 use crate::base::record::{LastExit, Owner, Probe, ProfileStatus, Runtime, State};
@@ -15,6 +16,7 @@ use crate::host::process::{self, Usage};
 use crate::host::signal;
 use crate::profile::Profile;
 use crate::profile::status::described;
+use crate::supervise::echo::telling;
 use crate::supervise::{Exit, Fleet, GiveUp, Report, Run};
 
 /// What is published about a profile after every change.
@@ -76,6 +78,8 @@ pub struct Member {
     pub occasion: Occasion,
     /// Whether the real program's own repair was tried since the user last asked for a start.
     pub repaired: bool,
+    /// While it is given up: how its files looked then.
+    pub given_up: Option<Given>,
     /// The current run.
     pub live: Option<Live>,
     /// How the last run ended.
@@ -95,6 +99,7 @@ impl Member {
             runtime: None,
             occasion: Occasion::Again,
             repaired: false,
+            given_up: None,
             live: None,
             last_exit: None,
             error: None,
@@ -216,9 +221,13 @@ impl Member {
                     GiveUp::Refused => {
                         self.error = Some(self.failure(Kind::Config, "start_refused", &why.to_string()))
                     }
-                    GiveUp::BudgetSpent { .. } => {
+                    GiveUp::BudgetSpent { .. } | GiveUp::SameLine { .. } => {
                         let reason = format!("{why}; {last}");
-                        self.error = Some(self.failure(Kind::Failed, "restart_budget_spent", &reason));
+                        let code = match why {
+                            GiveUp::SameLine { .. } => "same_failure",
+                            _ => "restart_budget_spent",
+                        };
+                        self.error = Some(self.failure(Kind::Failed, code, &reason));
                     }
                 }
                 tracing::error!(profile = %self.name, %why, %last, "given up");
@@ -232,10 +241,7 @@ impl Member {
         let error = Error::new(kind, code, format!("the gateway of `{}` failed: {reason}", self.name))
             .profile(&self.name)
             .remedy(format!("openclaw profile logs {}", self.name));
-        // An indented line goes on with the one before it: a remedy, a stack. The one before says what is wrong.
-        let told = lines
-            .and_then(|lines| lines.iter().rfind(|line| !line.starts_with([' ', '\t'])).or(lines.last()));
-        match told {
+        match lines.and_then(|lines| telling(lines)) {
             Some(line) => error.caused_by(format!("its last line was: {line}")),
             None => error,
         }

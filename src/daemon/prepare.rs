@@ -318,6 +318,9 @@ fn policy_of(profile: &Profile, runtime: Runtime) -> Policy {
         delay_min: wish.restart_delay_min,
         delay_max: wish.restart_delay_max,
         restarts_per_hour: wish.restarts_per_hour,
+        stable_after: wish.stable_after,
+        probe_interval: wish.probe_interval,
+        hang_timeout: wish.hang_timeout,
         ..Policy::default()
     }
 }

@@ -197,6 +197,17 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
+/// What shows that a file was written or replaced: device, inode, time of its last change in nanoseconds, length.
+pub type Stamp = (u64, u64, i128, u64);
+
+/// How the file behind `path` stands now; `None` when there is none.
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    use std::os::unix::fs::MetadataExt;
+    let meta = fs::metadata(path).ok()?;
+    let changed = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
+    Some((meta.dev(), meta.ino(), changed, meta.len()))
+}
+
 /// Whether `path` exists and belongs to this user alone: its owner is us and no other may write to it.
 pub fn is_private(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| {

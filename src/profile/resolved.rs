@@ -155,6 +155,14 @@ pub struct Supervise {
     pub restart_delay_min: Duration,
     /// The longest wait before a restart; not below the first.
     pub restart_delay_max: Duration,
+    /// How long it must be ready before earlier failures are forgotten.
+    pub stable_after: Duration,
+    /// Distance of two looks at a gateway that is well.
+    pub probe_interval: Duration,
+    /// How long a gateway that uses no processor may answer nothing before it is taken for hung.
+    pub hang_timeout: Duration,
+    /// Profiles that are to be ready, or to have failed, before it is started together with them.
+    pub after: Vec<ProfileName>,
     /// Above this much memory something is said or done.
     pub memory_high: ByteSize,
     /// What is done then.
@@ -174,6 +182,11 @@ impl Default for Supervise {
             restarts_per_hour: 6,
             restart_delay_min: Duration::from_millis(500),
             restart_delay_max: Duration::from_secs(60),
+            stable_after: Duration::from_secs(30),
+            probe_interval: Duration::from_secs(20),
+            // A third of it is one probe's patience: a gateway that answers after 20 s still answers.
+            hang_timeout: Duration::from_secs(75),
+            after: Vec::new(),
             memory_high: ByteSize(1536 << 20),
             on_memory_high: OnMemoryHigh::Warn,
             alert: Vec::new(),

@@ -153,6 +153,14 @@ impl Fleet {
         tagged(name, member.step(event, now, jitter))
     }
 
+    /// Notes what a profile's `run` said last; to be called just before its end is told.
+    pub fn hear(&mut self, name: &ProfileName, run: Run, line: Option<&str>) {
+        let member = self.members.get_mut(name).filter(|member| member.instance.run() == run);
+        if let Some(member) = member {
+            member.instance.hear(line);
+        }
+    }
+
     /// Takes what happened to the process group of a profile's `run`: `LeaderExited`, later `GroupEmpty`. The
     /// instance sees its end once the group is empty. Events of another run are dropped; deadlines come
     /// through [`Fleet::step`].
@@ -242,6 +250,7 @@ impl Member {
             // The leader is gone: whatever was still on its way from it is late.
             Event::Deadline { .. }
             | Event::Adopted
+            | Event::Changed
             | Event::Spawned { .. }
             | Event::SpawnFailed { .. }
             | Event::Progress { .. }

@@ -15,21 +15,25 @@
 //! | Resting | Launching: disarm, spawn | Down: disarm | Down: disarm | ! | ! | ! |
 //! | Broken | Launching: forget failures, spawn (note, while draining) | Down | note | ! | ! | ! |
 //!
+//! `changed` (the files that decide how it runs) means something in Broken alone: Launching: forget the failures in
+//! a row, spawn; the hour's budget goes on (nothing, while draining or when it comes too often).
+//!
 //! | condition \ event | progress | ready | probed | hung | exited | deadline |
 //! |---|---|---|---|---|---|---|
 //! | Down | - | ! | - | - | ! | - |
 //! | Launching | ! | ! | ! | ! | ! | ! |
 //! | Starting | arm limit anew, up to three times its length | Ready: publish, arm stable | - | - | by policy, a failure | Stopping: TERM group, arm grace, a failure |
-//! | Ready | - | - | publish `degraded` when it changes; kills nothing | Stopping: TERM group, arm grace, a failure | by policy, a failure unless exit code 0 | forget old failures |
+//! | Ready | - | - | publish `degraded` when it changes; kills nothing | Stopping: TERM group, arm grace, a failure | by policy, a failure unless it was stable and ended with exit code 0 | forget old failures |
 //! | Stopping | - | - | - | - | down wanted: Down; else Launching, or by policy after a failure | KILL group, arm again |
 //! | Resting | - | ! | - | - | ! | Launching: spawn |
 //! | Broken | - | ! | - | - | ! | - |
 //!
-//! "By policy" = Launching, Resting (arm back-off), Broken (exit 78, or the hour's budget is spent) or Down
-//! (no restart wanted). A restart is no event: it is "want down", then "want up" noted while Stopping.
+//! "By policy" = Launching, Resting (arm back-off), Broken (exit 78, the same last words too often, or the
+//! hour's budget is spent) or Down (no restart wanted). A restart is no event: it is "want down", then "want up" noted while Stopping.
 //! `Exited` is given only once the whole process group is swept (`sweep`), so nothing of an old run can hold
 //! the port of the next. The cells' effects are in `turn`.
 
+use super::echo::Echo;
 use super::policy::{Attempts, Policy};
 use super::record::{Action, Event, GiveUp, Reason, Run, Timer};
 use super::turn::Turn;
@@ -73,6 +77,8 @@ pub struct Instance {
     pub(super) failures: u32,
     pub(super) restarts: u32,
     pub(super) attempts: Attempts,
+    pub(super) rearms: Attempts,
+    pub(super) echo: Echo,
     pub(super) last_failure: Option<Reason>,
     pub(super) gave_up: Option<GiveUp>,
     timer: Option<Timer>,
@@ -106,6 +112,8 @@ impl Instance {
             (Starting | Ready, Event::Drain) => turn.drain_run(),
             (Resting, Event::Drain) => turn.drain_rest(),
 
+            (Broken, Event::Changed) => turn.rearm(),
+
             (Down, Event::Adopted) => turn.adopt(),
             (Launching, Event::Spawned { .. }) => turn.begin(),
             (Launching, Event::SpawnFailed { permanent, .. }) => turn.spawn_failed(permanent),
@@ -116,7 +124,7 @@ impl Instance {
             (Ready, Event::Hung { .. }) => turn.fail_and_stop(Reason::Hung),
 
             (Starting, Event::Exited { exit, .. }) => turn.by_policy(Reason::Exited(exit), true),
-            (Ready, Event::Exited { exit, .. }) => turn.by_policy(Reason::Exited(exit), !exit.is_clean()),
+            (Ready, Event::Exited { exit, .. }) => turn.ready_run_ended(exit),
             (Stopping, Event::Exited { .. }) => turn.stopped(),
 
             (Starting, Event::Deadline { .. }) => turn.fail_and_stop(Reason::StartTimeout),
@@ -128,7 +136,8 @@ impl Instance {
             (Ready | Stopping | Down | Resting | Broken, Event::Progress { .. })
             | (Ready | Stopping, Event::Ready { .. })
             | (Starting | Stopping | Down | Resting | Broken, Event::Probed { .. } | Event::Hung { .. })
-            | (Down | Broken, Event::Deadline { .. }) => {}
+            | (Down | Broken, Event::Deadline { .. })
+            | (Down | Launching | Starting | Ready | Stopping | Resting, Event::Changed) => {}
 
             (Launching | Starting | Ready | Stopping | Resting | Broken, Event::Adopted)
             | (
@@ -151,6 +160,11 @@ impl Instance {
             self.timer = None;
         }
         event.run().is_none_or(|run| run == self.run)
+    }
+
+    /// Notes what the current run said last, just before its end is told.
+    pub fn hear(&mut self, line: Option<&str>) {
+        self.echo.hear(line);
     }
 
     /// What the user last asked for.
@@ -309,6 +323,7 @@ mod tests {
                 "down" => Event::WantDown,
                 "drain" => Event::Drain,
                 "adopted" => Event::Adopted,
+                "changed" => Event::Changed,
                 "spawned" => Event::Spawned { run },
                 "no spawn" => Event::SpawnFailed { run, permanent: false },
                 "refused" => Event::SpawnFailed { run, permanent: true },
@@ -355,17 +370,18 @@ mod tests {
         }
     }
 
-    const WORDS: [&str; 14] = [
-        "up", "down", "drain", "adopted", "spawned", "no spawn", "refused", "progress", "ready", "lost",
-        "hung", "exit 0", "exit 1", "deadline",
+    const WORDS: [&str; 15] = [
+        "up", "down", "drain", "changed", "adopted", "spawned", "no spawn", "refused", "progress", "ready",
+        "lost", "hung", "exit 0", "exit 1", "deadline",
     ];
 
     /// The table, one line a condition: for each event of [`WORDS`] the condition it leads to and the actions.
-    const CELLS: [(Condition, [(Condition, &str); 14]); 7] = [
+    const CELLS: [(Condition, [(Condition, &str); 15]); 7] = [
         (
             Down,
             [
                 (Launching, "save spawn publish"),
+                (Down, ""),
                 (Down, ""),
                 (Down, ""),
                 (Stopping, "term arm publish"),
@@ -387,6 +403,7 @@ mod tests {
                 (Launching, ""),
                 (Launching, "save publish"),
                 (Launching, ""),
+                (Launching, ""),
                 (Launching, "!"),
                 (Starting, "probe arm publish"),
                 (Resting, "failed arm publish"),
@@ -406,6 +423,7 @@ mod tests {
                 (Starting, ""),
                 (Stopping, "save term arm publish"),
                 (Stopping, "term arm publish"),
+                (Starting, ""),
                 (Starting, "!"),
                 (Starting, "!"),
                 (Starting, "!"),
@@ -425,6 +443,7 @@ mod tests {
                 (Ready, ""),
                 (Stopping, "save term arm publish"),
                 (Stopping, "term arm publish"),
+                (Ready, ""),
                 (Ready, "!"),
                 (Ready, "!"),
                 (Ready, "!"),
@@ -433,7 +452,7 @@ mod tests {
                 (Ready, ""),
                 (Ready, "publish"),
                 (Stopping, "term arm publish"),
-                (Resting, "arm publish"),
+                (Resting, "failed arm publish"),
                 (Resting, "failed arm publish"),
                 (Ready, ""),
             ],
@@ -442,6 +461,7 @@ mod tests {
             Stopping,
             [
                 (Stopping, "save publish"),
+                (Stopping, ""),
                 (Stopping, ""),
                 (Stopping, ""),
                 (Stopping, "!"),
@@ -463,6 +483,7 @@ mod tests {
                 (Launching, "disarm spawn publish"),
                 (Down, "save disarm publish"),
                 (Down, "disarm publish"),
+                (Resting, ""),
                 (Resting, "!"),
                 (Resting, "!"),
                 (Resting, "!"),
@@ -482,6 +503,7 @@ mod tests {
                 (Launching, "spawn publish"),
                 (Down, "save publish"),
                 (Broken, ""),
+                (Launching, "spawn publish"),
                 (Broken, "!"),
                 (Broken, "!"),
                 (Broken, "!"),
@@ -625,7 +647,7 @@ mod tests {
 
     #[test]
     fn incident_c5_the_hours_budget_is_counted_over_attempts_whatever_the_timing() {
-        for lasts in [0, 3_000, 12_000, 31_000, 40_000] {
+        for lasts in [0, 3_000, 12_000, 30_000, 31_000, 40_000, 400_000] {
             let mut life = Life::new();
             let mut now = NOW;
             let mut starts = 0;
@@ -656,6 +678,7 @@ mod tests {
     #[test]
     fn exit_0_is_waited_out_shortly_and_ends_a_life_on_failure_only() {
         let mut life = Life::at(Ready);
+        life.one("deadline");
         let actions = life.one("exit 0");
         let at = NOW + life.policy.delay_min;
         assert!(actions.iter().any(|action| matches!(action, Action::Arm { at: armed, .. } if *armed == at)));
@@ -672,6 +695,76 @@ mod tests {
             assert_eq!(life.instance.condition, next, "{restart:?} {end}");
             assert_eq!(life.instance.want(), Intent::Up, "the intent is the user's");
         }
+    }
+
+    #[test]
+    fn incident_c5_ready_and_dead_before_it_is_stable_is_a_crash_with_any_code() {
+        let mut life = Life::at(Ready);
+        life.one("exit 0");
+        assert_eq!((life.instance.condition, life.instance.failures()), (Resting, 1));
+        let mut life = Life::at(Ready);
+        life.policy.restart = Restart::OnFailure;
+        life.one("exit 0");
+        assert_eq!(life.instance.condition, Down, "it left in good order, as somebody may have asked it to");
+    }
+
+    /// Runs that end with exit code 1 and `line` until nothing more happens; how many were launched.
+    fn die_saying(life: &mut Life, line: impl Fn(u32) -> String, stable: bool) -> u32 {
+        let mut now = NOW;
+        life.one("up");
+        for launched in 1..100 {
+            life.take(life.event("spawned"), now);
+            life.take(life.event("ready"), now);
+            if stable {
+                now = now + life.policy.stable_after;
+                life.take(life.event("deadline"), now);
+            }
+            life.instance.hear(Some(&line(launched)));
+            for action in life.take(life.event("exit 1"), now) {
+                if let Action::Arm { at, .. } = action {
+                    now = at;
+                }
+            }
+            if life.instance.condition == Broken {
+                return launched;
+            }
+            life.take(life.event("deadline"), now);
+        }
+        panic!("it is launched for ever");
+    }
+
+    #[test]
+    fn incident_c5_the_same_last_words_are_final_sooner_than_the_budget() {
+        let fixed = |run: u32| format!("2026-09-23T10:00:{run:02}Z [{run}] unknown key `colour`");
+        let mut life = Life::new();
+        life.policy.restarts_per_hour = 50;
+        assert_eq!(die_saying(&mut life, fixed, false), 5);
+        assert_eq!(life.instance.gave_up(), Some(GiveUp::SameLine { times: 5 }));
+        life.one("up");
+        assert_eq!((life.instance.condition, life.instance.failures()), (Launching, 0), "by order it is new");
+
+        let various = |run: u32| ["alpha", "beta"][run as usize % 2].to_owned();
+        assert_eq!(die_saying(&mut Life::new(), various, false), 7, "the budget's end");
+        let mut life = Life::new();
+        assert_eq!(die_saying(&mut life, fixed, true), 7, "what lasts is counted by the hour alone");
+        assert_eq!(life.instance.gave_up(), Some(GiveUp::BudgetSpent { restarts_per_hour: 6 }));
+    }
+
+    #[test]
+    fn incident_c5_a_change_of_its_files_brings_it_back_within_bounds() {
+        let mut life = Life::at(Broken);
+        for _ in 0..super::super::policy::REARMS_PER_HOUR {
+            assert_eq!(life.one("changed").iter().map(word).collect::<Vec<_>>(), ["spawn", "publish"]);
+            life.all(&["spawned", "exit 78"]);
+            assert_eq!(life.instance.condition, Broken);
+        }
+        assert_eq!(life.one("changed"), [], "a program that writes its own files starts no endless row");
+        life.one("up");
+        assert_eq!(life.instance.condition, Launching, "a person may");
+
+        let mut life = Life::at(Broken);
+        life.all(&["drain", "changed"]);
+        assert_eq!(life.instance.condition, Broken);
     }
 
     #[test]

@@ -14,6 +14,9 @@ const START_TIMEOUT_MULTIPLE: u32 = 3;
 /// The largest budget an hour may have; bounds the memory that counting takes.
 pub const RESTARTS_PER_HOUR_MAX: u32 = 60;
 
+/// How often a changed file may bring back what was given up, within an hour. Beyond that somebody has to ask.
+pub const REARMS_PER_HOUR: u32 = 12;
+
 /// Whether an instance that ended unasked is launched again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Restart {
@@ -39,6 +42,12 @@ pub struct Policy {
     pub kill_timeout: Duration,
     /// How long it must be ready before earlier failures are forgotten.
     pub stable_after: Duration,
+    /// How many failures in a row may end with the same words; with that many it is given up. At least 2.
+    pub same_line: u32,
+    /// Distance of two probes of a run that is well.
+    pub probe_interval: Duration,
+    /// How long a run that uses no processor may answer nothing before it is taken for hung.
+    pub hang_timeout: Duration,
     /// The wait after the first failure; never less.
     pub delay_min: Duration,
     /// The longest wait.
@@ -55,6 +64,9 @@ impl Default for Policy {
             stop_timeout: Duration::from_secs(330),
             kill_timeout: Duration::from_secs(10),
             stable_after: Duration::from_secs(30),
+            same_line: 5,
+            probe_interval: Duration::from_secs(20),
+            hang_timeout: Duration::from_secs(75),
             delay_min: Duration::from_secs(1),
             delay_max: Duration::from_secs(300),
             restarts_per_hour: 6,

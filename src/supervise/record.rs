@@ -31,6 +31,8 @@ pub enum Event {
     WantDown,
     /// The supervisor ends: the run shall stop, the intent stays.
     Drain,
+    /// The files that decide how it runs were changed: what was given up may succeed now.
+    Changed,
     /// A run of an earlier supervisor was found alive and proved ours. The machine gives it a run number.
     Adopted,
     /// The child exists.
@@ -92,7 +94,12 @@ impl Event {
             | Event::Probed { run, .. }
             | Event::Hung { run }
             | Event::Exited { run, .. } => Some(run),
-            Event::WantUp | Event::WantDown | Event::Drain | Event::Adopted | Event::Deadline { .. } => None,
+            Event::WantUp
+            | Event::WantDown
+            | Event::Drain
+            | Event::Changed
+            | Event::Adopted
+            | Event::Deadline { .. } => None,
         }
     }
 }
@@ -179,6 +186,11 @@ pub enum GiveUp {
         /// How many an hour has.
         restarts_per_hour: u32,
     },
+    /// It always ends with the same words.
+    SameLine {
+        /// How often in a row it did.
+        times: u32,
+    },
 }
 
 impl fmt::Display for GiveUp {
@@ -189,6 +201,7 @@ impl fmt::Display for GiveUp {
             GiveUp::BudgetSpent { restarts_per_hour } => {
                 write!(f, "{restarts_per_hour} restarts within an hour did not help")
             }
+            GiveUp::SameLine { times } => write!(f, "it ended {times} times in a row with the same words"),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The cells of the table in `instance`: one event's effect on one instance, gathered into actions.
 
 use super::instance::{Condition, Instance};
-use super::policy::{Policy, Restart};
-use super::record::{Action, Event, GiveUp, Reason, Report, Signal};
+use super::policy::{Policy, REARMS_PER_HOUR, Restart};
+use super::record::{Action, Event, Exit, GiveUp, Reason, Report, Signal};
 use crate::base::Moment;
 use crate::base::record::Intent;
 
@@ -63,6 +63,19 @@ impl<'a> Turn<'a> {
     /// The user does not want to wait; failures in a row stay, so that a hopeless start still slows down.
     pub(super) fn start_early(&mut self) {
         self.note(Intent::Up);
+        self.launch();
+    }
+
+    /// A changed file is worth another try, not another hour's budget: whoever changes it may be a program.
+    pub(super) fn rearm(&mut self) {
+        if self.instance.draining || !self.instance.rearms.allow(self.now, REARMS_PER_HOUR) {
+            return;
+        }
+        self.instance.rearms.note(self.now);
+        self.instance.attempts.note(self.now);
+        self.instance.failures = 0;
+        self.instance.echo.clear();
+        self.instance.last_failure = None;
         self.launch();
     }
 
@@ -137,6 +150,7 @@ impl<'a> Turn<'a> {
 
     pub(super) fn forget_failures(&mut self) {
         self.instance.failures = 0;
+        self.instance.echo.clear();
     }
 
     pub(super) fn kill(&mut self) {
@@ -165,6 +179,13 @@ impl<'a> Turn<'a> {
         self.launch();
     }
 
+    /// What was ready and did not last is a failure, with whatever code it says goodbye: its timer, which makes
+    /// it stable, is still set.
+    pub(super) fn ready_run_ended(&mut self, exit: Exit) {
+        let lasted = self.instance.armed().is_none();
+        self.by_policy(Reason::Exited(exit), !(lasted && exit.is_clean()));
+    }
+
     /// A run ended unasked while up is wanted: what comes next. `failure` is false for an end that was none.
     pub(super) fn by_policy(&mut self, reason: Reason, failure: bool) {
         let (config, clean) = match reason {
@@ -181,6 +202,9 @@ impl<'a> Turn<'a> {
             Restart::Never => return self.settle(Condition::Down),
             Restart::OnFailure if clean => return self.settle(Condition::Down),
             Restart::OnFailure | Restart::Always => {}
+        }
+        if let Some(times) = self.echoes(reason).filter(|_| failure) {
+            return self.give_up(GiveUp::SameLine { times }, reason);
         }
         let wait = match failure {
             true => self.policy.delay(self.instance.failures, self.jitter),
@@ -199,6 +223,13 @@ impl<'a> Turn<'a> {
     }
 
     // Their parts.
+
+    /// How often it has died of the same, where that is too often.
+    fn echoes(&mut self, reason: Reason) -> Option<u32> {
+        let Reason::Exited(exit) = reason else { return None };
+        let times = self.instance.echo.ended(exit);
+        (times >= self.policy.same_line.max(2)).then_some(times)
+    }
 
     fn launch(&mut self) {
         self.disarm();
@@ -243,6 +274,8 @@ impl<'a> Turn<'a> {
         self.instance.failures = 0;
         self.instance.restarts = 0;
         self.instance.attempts.clear();
+        self.instance.rearms.clear();
+        self.instance.echo.clear();
         self.instance.last_failure = None;
     }
 

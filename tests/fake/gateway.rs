@@ -188,13 +188,14 @@ fn talk(knobs: &Knobs) {
     else {
         return;
     };
+    // Said before anything else is done: one that ends at once has said it too.
+    let _ = writeln!(io::stdout(), "{line}").and_then(|()| io::stdout().flush());
     let rate = knobs.log_rate;
+    if rate == 0 {
+        return;
+    }
     thread::spawn(move || -> io::Result<()> {
         let mut out = io::stdout();
-        writeln!(out, "{line}")?;
-        if rate == 0 {
-            return out.flush();
-        }
         let (_never, pace) = channel::<()>();
         let began = Instant::now();
         for number in 1_u64.. {

@@ -26,6 +26,7 @@ mod b1_routing;
 mod b2_inherited;
 mod b3_together;
 mod b6_taken_blocks;
+mod c5_restart_storms;
 mod d1_bystanders;
 mod d3_service_files;
 mod e1_quiet_clients;

@@ -41,6 +41,10 @@ fn history(seed: u64) -> (u64, u64) {
             use Order::{Crash, Restart, Start, Stop};
             let order = world.random().pick(&[Start, Start, Start, Restart, Restart, Stop, Crash]);
             world.order(at.min(length), profile, order);
+            if world.random().once_in(3) {
+                let later = world.random().between(0, length);
+                world.edit(later, profile);
+            }
             // Terminals are quick typists, or away for long.
             let pause = if world.random().once_in(2) { 500 } else { length / 3 };
             at += world.random().between(0, pause);

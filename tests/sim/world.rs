@@ -56,6 +56,8 @@ enum Happening {
     Hangs {
         pid: u64,
     },
+    /// Somebody edits the files of the profile.
+    Edited,
 }
 
 /// A process group.
@@ -122,6 +124,10 @@ impl World {
 
     pub fn random(&mut self) -> &mut Random {
         &mut self.random
+    }
+
+    pub fn edit(&mut self, at: u64, profile: usize) {
+        self.plan(at, profile, Happening::Edited);
     }
 
     pub fn order(&mut self, at: u64, profile: usize, order: Order) {
@@ -196,6 +202,7 @@ impl World {
                     self.step(index, event);
                 }
             }
+            Happening::Edited => self.edited(index),
             Happening::LeaderEnds { pid, exit } => self.leader_ends(index, pid, exit),
             Happening::GrandchildEnds { pid } => self.grandchild_ends(index, pid),
             Happening::GroupSeenEmpty { pid } => {
@@ -253,6 +260,24 @@ impl World {
         profile.ordered = launches || profile.ordered && order != Order::Stop;
         assert_eq!(answer.is_err(), draining && matches!(order, Order::Start | Order::Restart));
         self.act(answer.unwrap_or_default());
+    }
+
+    fn edited(&mut self, index: usize) {
+        let name = self.profiles[index].name.clone();
+        let broken = self.fleet.get(&name).unwrap().condition() == Condition::Broken;
+        let now = Moment::from_millis(self.now);
+        let actions = self.fleet.step(&name, Event::Changed, now, 0.0);
+        let spawns = actions.iter().any(|(_, action)| matches!(action, Action::Spawn { .. }));
+        assert!(
+            !spawns || broken && !self.fleet.is_draining(),
+            "{name}: an edit starts what was not given up"
+        );
+        let profile = &mut self.profiles[index];
+        profile.ordered |= spawns;
+        if spawns {
+            profile.last_wait = None;
+        }
+        self.act(actions);
     }
 
     /// The supervisor dies between two events; runs live on, unasked for.
@@ -316,6 +341,9 @@ impl World {
         if alone {
             profile.group = None;
         }
+        let name = profile.name.clone();
+        let line = self.random.pick(&[Some("unknown key"), Some("unknown key"), Some("no disk"), None]);
+        self.fleet.hear(&name, run, line);
         self.sweep(index, run, SweepEvent::LeaderExited { exit, alone });
     }
 
@@ -479,6 +507,8 @@ impl Profile {
             delay_min,
             delay_max: delay_min + millis(0, 100_000, random),
             restarts_per_hour: random.between(0, 8) as u32,
+            same_line: random.between(2, 6) as u32,
+            ..Policy::default()
         };
         Profile {
             name: format!("p{index}").parse().unwrap(),

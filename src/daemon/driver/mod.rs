@@ -1,6 +1,7 @@
 //! The loop: the supervisor's only clock. It hands events to the pure fleet and turns the actions that come
 //! back into processes, timers, probes and files. It decides nothing itself.
 
+mod rearm;
 mod runs;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,6 +11,8 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
+
+pub use rearm::Given;
 
 use super::Setup;
 use super::journal::{self, Journal};
@@ -38,6 +41,7 @@ pub struct Driver {
     inbox: mpsc::UnboundedReceiver<Note>,
     children: SignalStream,
     next_pulse: Instant,
+    next_look: Instant,
 }
 
 impl Driver {
@@ -64,6 +68,7 @@ impl Driver {
             inbox,
             children,
             next_pulse: Instant::now() + PULSE,
+            next_look: Instant::now(),
         };
         Ok((driver, orders))
     }
@@ -81,6 +86,7 @@ impl Driver {
                 Some(note) = self.inbox.recv() => self.take(note),
                 () = sleep_until(due.unwrap_or(self.began)), if due.is_some() => self.fire(),
                 () = sleep_until(self.next_pulse), if pulsing => self.pulse(),
+                () = sleep_until(self.next_look), if self.has_given_up() => self.look_at_given_up(),
                 () = &mut stop, if !self.fleet.is_draining() => self.drain(),
             }
         }
@@ -240,6 +246,9 @@ impl Driver {
         if let Some(member) = self.members.get_mut(name) {
             member.take_report(report);
             member.publish(&self.fleet);
+        }
+        if matches!(report, Report::GaveUp { .. }) {
+            self.note_given_up(name);
         }
     }
 

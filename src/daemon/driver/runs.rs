@@ -13,6 +13,7 @@ use crate::daemon::prepare::{self, Occasion, Prepared};
 use crate::daemon::ready;
 use crate::host::lock::Record;
 use crate::host::{crash, process, reap};
+use crate::supervise::echo::telling;
 use crate::supervise::{Event, GiveUp, Run, Signal, SweepEvent, Tagged};
 
 impl Driver {
@@ -161,6 +162,9 @@ impl Driver {
         let (now, jitter) = (self.now(), jitter());
         let asked = self.fleet.state(name) == Some(State::Stopping)
             && self.fleet.get(name).is_some_and(|instance| instance.last_failure().is_none());
+        if let Some(live) = self.members.get(name).and_then(|member| member.live.as_ref()) {
+            self.fleet.hear(name, run, telling(&live.capture.told()).map(String::as_str));
+        }
         let actions = self.fleet.sweep(name, run, event, now, jitter);
         // The story of the run is told before the reports about it are.
         let over = self.fleet.get(name).is_none_or(|instance| instance.run() != run || !instance.has_child());

@@ -14,7 +14,7 @@ use super::size::ByteSize;
 use super::{child_env, launch, remote};
 use crate::base::port::BASE_MAX;
 use crate::base::record::{Isolation, Place};
-use crate::base::{Result, Span};
+use crate::base::{ProfileName, Result, Span};
 use crate::profile::config::Bind;
 
 /// A manifest as written.
@@ -91,6 +91,14 @@ pub struct SuperviseTable {
     pub restart_delay_min: Option<Span>,
     /// The longest wait before a restart.
     pub restart_delay_max: Option<Span>,
+    /// How long it must be ready before earlier failures are forgotten.
+    pub stable_after: Option<Span>,
+    /// Distance of two looks at a gateway that is well; at least 100 ms.
+    pub probe_interval: Option<Span>,
+    /// How long a gateway that uses no processor may answer nothing before it is taken for hung; at least 1 s.
+    pub hang_timeout: Option<Span>,
+    /// Profiles that are to be ready, or to have failed, before it is started together with them.
+    pub after: Option<Vec<ProfileName>>,
     /// Above this much memory something is said or done.
     pub memory_high: Option<ByteSize>,
     /// What is done then.
@@ -238,6 +246,10 @@ fn supervise(section: &Section<'_>) -> Result<SuperviseTable> {
         restarts_per_hour: section.integer("restarts_per_hour", 0..=1000)?,
         restart_delay_min: section.measure("restart_delay_min", duration)?,
         restart_delay_max: section.measure("restart_delay_max", duration)?,
+        stable_after: section.measure("stable_after", duration)?,
+        probe_interval: section.measure("probe_interval", duration)?,
+        hang_timeout: section.measure("hang_timeout", duration)?,
+        after: profiles(section, "after")?,
         memory_high: section
             .measure("memory_high", "an amount of memory in quotes, for example \"1.5GiB\"")?,
         on_memory_high: section.choice("on_memory_high", &OnMemoryHigh::WORDS)?,
@@ -248,9 +260,17 @@ fn supervise(section: &Section<'_>) -> Result<SuperviseTable> {
         ("stop_timeout", table.stop_timeout),
         ("restart_delay_min", table.restart_delay_min),
         ("restart_delay_max", table.restart_delay_max),
+        ("stable_after", table.stable_after),
     ] {
         if value.is_some_and(|span| span.0.is_zero()) {
             return Err(section.error(key, format!("`supervise.{key}` must be longer than nothing")));
+        }
+    }
+    for (key, value, least) in
+        [("probe_interval", table.probe_interval, "100ms"), ("hang_timeout", table.hang_timeout, "1s")]
+    {
+        if value.is_some_and(|span| least.parse().is_ok_and(|least: Span| span < least)) {
+            return Err(section.error(key, format!("`supervise.{key}` must be at least {least}")));
         }
     }
     if let (Some(min), Some(max)) = (table.restart_delay_min, table.restart_delay_max)
@@ -260,6 +280,16 @@ fn supervise(section: &Section<'_>) -> Result<SuperviseTable> {
         return Err(section.error("restart_delay_min", what));
     }
     Ok(table)
+}
+
+/// A list of profile names.
+fn profiles(section: &Section<'_>, key: &'static str) -> Result<Option<Vec<ProfileName>>> {
+    let Some(names) = section.list(key)? else { return Ok(None) };
+    let parsed = names.iter().map(|name| {
+        name.parse::<ProfileName>()
+            .map_err(|error| section.error(key, format!("`{}`: {}", section.full(key), error.message())))
+    });
+    parsed.collect::<Result<Vec<_>>>().map(Some)
 }
 
 fn remote_table(section: &Section<'_>) -> Result<RemoteTable> {
