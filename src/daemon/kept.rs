@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::journal;
+use super::{evidence, journal};
 use crate::base::{ProfileName, Result};
 use crate::host::files;
 use crate::profile::SupervisorPaths;
@@ -11,10 +11,11 @@ use crate::profile::removal::is_rotated;
 /// A profile of this name, which only a found directory can have, shares the name of the supervisor's own log.
 const OWN: &str = "supervisor";
 
-/// The files about `name` that exist: its intent, the record of its creation, captured output, the output's pipe.
+/// The files about `name` that exist: its intent, the record of its creation, captured output, the output's pipe, and what
+/// was seen of it when it hung.
 ///
 /// # Errors
-/// When the directory of logs cannot be listed.
+/// When the directory of logs or of evidence cannot be listed.
 pub fn kept(paths: &SupervisorPaths, name: &ProfileName) -> Result<Vec<PathBuf>> {
     let log = format!("{name}.log");
     let logs = files::entries(&paths.log_dir)?.into_iter();
@@ -22,6 +23,7 @@ pub fn kept(paths: &SupervisorPaths, name: &ProfileName) -> Result<Vec<PathBuf>>
     let mut found: Vec<PathBuf> = logs.map(|file| paths.log_dir.join(file)).collect();
     let pipes = paths.sockets.iter().filter_map(|socket| Some(socket.parent()?.join(format!("{name}.out"))));
     let records = [journal::path_of(&paths.records_dir, name), paths.creation(name)];
+    found.extend(evidence::kept(&paths.evidence_dir, name)?);
     found.extend(records.into_iter().chain(pipes).filter(|file| files::is_there(file)));
     Ok(found)
 }

@@ -10,6 +10,7 @@ pub mod census;
 mod control;
 mod driver;
 pub mod holder;
+pub mod evidence;
 mod journal;
 mod kept;
 mod mailbox;

@@ -1,5 +1,9 @@
 //! What Linux alone can tell: `/proc` and the kernel's socket diagnostics.
 
+mod dossier;
+
+pub use dossier::{share_of_memory, sockets_on, status_files, threads};
+
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;

@@ -2,6 +2,7 @@
 //! sysinfo, listeners through the `listeners` crate. There are no namespaces and no lock information, so a
 //! lock's holder is proved by the lock being held and the process being alive with the recorded start time.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,6 +15,7 @@ use nix::sys::signal::Signal;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use super::census::{Details, Line};
+use super::dossier::{Socket, Thread};
 use super::socket::Listener;
 
 fn look(pids: ProcessesToUpdate<'_>, wanted: ProcessRefreshKind) -> Option<System> {
@@ -225,4 +227,24 @@ pub fn signal_process(queue: &OwnedFd, pid: u32, signal: Signal) -> io::Result<(
         return Err(Errno::ESRCH.into());
     }
     Ok(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), signal)?)
+/// There is no `/proc` here.
+pub fn status_files(_pid: u32) -> BTreeMap<&'static str, String> {
+    BTreeMap::new()
+}
+
+/// macOS shows the threads of another process to debuggers only.
+pub fn threads(_pid: u32) -> Vec<Thread> {
+    Vec::new()
+}
+
+/// macOS does not tell what the sockets of another process hold.
+pub fn sockets_on(_pid: u32, _port: u16) -> Vec<Socket> {
+    Vec::new()
+}
+
+/// The resident memory of `pid` in bytes.
+pub fn share_of_memory(pid: u32) -> Option<u64> {
+    let pid = Pid::from_u32(pid);
+    let system = look(ProcessesToUpdate::Some(&[pid]), ProcessRefreshKind::nothing().with_memory())?;
+    system.process(pid).map(sysinfo::Process::memory)
 }

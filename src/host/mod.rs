@@ -5,6 +5,7 @@
 pub mod census;
 pub mod clock;
 pub mod crash;
+pub mod dossier;
 pub mod files;
 pub mod folder;
 pub mod foreign;

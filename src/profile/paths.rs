@@ -72,6 +72,8 @@ pub struct SupervisorPaths {
     pub log_dir: PathBuf,
     /// One record per profile.
     pub records_dir: PathBuf,
+    /// What was seen of gateways that hung.
+    pub evidence_dir: PathBuf,
     /// Held for life by the one supervisor of a user; not in the runtime folder, which a login without a
     /// session does not have.
     pub lock: PathBuf,
@@ -93,6 +95,7 @@ impl SupervisorPaths {
             config_dir: env.config_home()?.join("openclaw").join("profiles"),
             log_dir: state_dir.join("logs"),
             records_dir: state_dir.join("records"),
+            evidence_dir: state_dir.join("evidence"),
             lock: state_dir.join("supervisor.lock"),
             sockets: sockets.map(|dir| dir.join("supervisor.sock")).collect(),
             state_dir,
