@@ -123,6 +123,9 @@ mod tests {
     use crate::profile::{Environment, Registry};
 
     fn profile(home: &Path) -> Profile {
+        let manifests = home.join(".config/openclaw/profiles");
+        std::fs::create_dir_all(&manifests).unwrap();
+        std::fs::write(manifests.join("work.toml"), "[gateway]\nport = 19789\n").unwrap();
         let environment = Environment::from_pairs([("HOME", home.to_str().unwrap())]);
         Registry::new(DISK, &environment).unwrap().load(&"work".parse().unwrap()).unwrap()
     }

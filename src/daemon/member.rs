@@ -14,6 +14,7 @@ use crate::base::{Error, Kind, ProfileName};
 use crate::host::clock::epoch_ms;
 use crate::host::process::{self, Usage};
 use crate::host::signal;
+use crate::host::tree::Track;
 use crate::profile::Profile;
 use crate::profile::status::described;
 use crate::supervise::echo::telling;
@@ -44,8 +45,10 @@ pub struct Live {
     pub seen: Option<Seen>,
     /// While starting: what it waits for.
     pub phase: Option<String>,
-    /// How its leader ended, while its group is swept.
+    /// How its leader ended, while what it left is swept.
     pub ended: Option<Exit>,
+    /// By what its processes are known, wherever they went.
+    pub track: Option<Track>,
     /// Processor time at the last sample: when, in milliseconds since the epoch, and how much.
     sampled: Option<(u64, Usage)>,
 }
@@ -62,8 +65,21 @@ impl Live {
             seen: None,
             phase: None,
             ended: None,
+            track: None,
             sampled: None,
         }
+    }
+
+    /// Remembers who is in its tree, while it has a leader.
+    pub fn note_tree(&mut self) {
+        if let Some(track) = self.track.as_mut().filter(|_| self.ended.is_none()) {
+            track.note(self.pid);
+        }
+    }
+
+    /// Whether nobody is left of it: nobody in its group, and nobody who went elsewhere.
+    pub fn is_over(&self) -> bool {
+        !process::group_exists(self.pid) && self.track.as_ref().is_none_or(|track| track.members().is_empty())
     }
 }
 
@@ -175,7 +191,7 @@ impl Member {
         Some(Target { port: profile.port, leader: live.pid, ready: profile.ready, credential })
     }
 
-    /// Notes the end of the current run, whose group is empty, and lets go of it.
+    /// Notes the end of the current run, of which nothing is left, and lets go of it.
     pub fn run_ended(&mut self, asked: bool) {
         let Some(live) = self.live.take() else { return };
         if let Some(prober) = &live.prober {

@@ -13,6 +13,7 @@ pub mod holder;
 pub mod evidence;
 mod journal;
 mod kept;
+mod leftovers;
 mod mailbox;
 mod member;
 mod order;

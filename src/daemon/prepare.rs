@@ -14,6 +14,7 @@ use super::census::{self, HOST_LOCK};
 use super::holder;
 use super::real;
 use super::sharing::sharings;
+use super::{leftovers, real};
 use crate::access::{Credential, credential as choose, lookup};
 use crate::base::record::{Isolation, Runtime};
 use crate::base::{Error, Kind, ProfileName, Result};
@@ -22,6 +23,7 @@ use crate::conflict::{self, Claim as Wanted, Facts, Listener};
 use crate::host::census::own_tree;
 use crate::host::lock::{self, Claim, Outcome, Record};
 use crate::host::output::{self, Output};
+use crate::host::tree::{Mark, Track};
 use crate::host::{crash, files, foreign, inherit, process, slot, socket};
 use crate::profile::isolation::Sharing;
 use crate::profile::resolved::{Restart as Wish, RuntimeChoice};
@@ -52,6 +54,8 @@ pub struct Prepared {
     environment: BTreeMap<String, String>,
     claims: Vec<Claim>,
     pipe: PathBuf,
+    /// By what its processes are known, wherever they go.
+    pub track: Option<Track>,
 }
 
 /// Why a gateway is launched.
@@ -207,11 +211,18 @@ pub fn port_taken(profile: &Profile) -> Option<Error> {
     Some(refusal).filter(|refusal| refusal.code() == conflict::Code::PortInUse.as_str())
 }
 
-/// Prepares a run of `name` from its files; with `repair`, the real program's own repair runs before.
+/// Prepares a run of `name` from its files; with `repair`, the real program's own repair runs before; the
+/// `first` run of this supervisor's life first ends what an earlier one left behind.
 ///
 /// # Errors
 /// As [`clear`]; [`Kind::Unavailable`] when the real program is asked for and not installed.
-pub fn launch(setup: &Setup, name: &ProfileName, occasion: Occasion, repair: bool) -> Result<Prepared> {
+pub fn launch(
+    setup: &Setup,
+    name: &ProfileName,
+    occasion: Occasion,
+    repair: bool,
+    first: bool,
+) -> Result<Prepared> {
     let registry = Registry::new(DISK, &setup.environment)?;
     let profile = registry.load(name)?;
     if profile.remote.is_some() {
@@ -220,6 +231,9 @@ pub fn launch(setup: &Setup, name: &ProfileName, occasion: Occasion, repair: boo
             .remedy(
                 "links to remote gateways are not in this version; remove the manifest or make it local",
             ));
+    }
+    if first {
+        leftovers::end(&profile);
     }
     let Cleared { profile, claims } = clear(&registry, profile, occasion)?;
     let found = real::choose(&profile, &setup.environment)?;
@@ -231,12 +245,15 @@ pub fn launch(setup: &Setup, name: &ProfileName, occasion: Occasion, repair: boo
     let argv = words::command_line(&profile, runtime, &program, found.installed())?;
     let mut environment = child_env::child_env(&profile, runtime, &setup.environment);
     environment.extend(claims.first().map(inherit::variable));
+    let mark = Mark::new(&profile.paths.state_dir);
+    environment.extend(mark.as_ref().map(Mark::variable));
     Ok(Prepared {
         policy: policy_of(&profile, runtime),
         argv,
         environment,
         claims,
         pipe: setup.run_dir().join(format!("{name}.out")),
+        track: mark.map(|mark| Track::new(mark, &profile.paths.state_dir)),
         runtime,
         profile,
     })

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -39,8 +40,14 @@ impl Handle {
 
     /// Whether it has not ended yet. A zombie has.
     pub fn is_alive(&self) -> bool {
+        !self.wait(Duration::ZERO)
+    }
+
+    /// Waits for its end, at most for `limit`; says whether it came. For threads that may wait.
+    pub fn wait(&self, limit: Duration) -> bool {
         let mut waiting = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN)];
-        !matches!(poll(&mut waiting, PollTimeout::ZERO), Ok(1..))
+        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        matches!(poll(&mut waiting, limit), Ok(1..))
     }
 
     /// Sends `signal` to this very process; one that has ended is success.

@@ -1,8 +1,10 @@
 //! What Linux alone can tell: `/proc` and the kernel's socket diagnostics.
 
 mod dossier;
+mod tree;
 
 pub use dossier::{share_of_memory, sockets_on, status_files, threads};
+pub use tree::{children, is_running, variable_of};
 
 use std::fs;
 use std::io::{self, Read};
@@ -79,7 +81,7 @@ fn has_socket(pid: u32, inode: u32) -> bool {
 }
 
 /// All pids that `/proc` shows.
-fn pids() -> impl Iterator<Item = u32> {
+pub fn pids() -> impl Iterator<Item = u32> {
     fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -112,11 +114,7 @@ pub fn tree(pid: u32) -> Vec<u32> {
     let mut next = 0;
     while let Some(parent) = found.get(next).copied() {
         next += 1;
-        let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten();
-        for task in tasks.filter_map(|entry| Some(entry.ok()?.path())) {
-            let children = fs::read_to_string(task.join("children")).unwrap_or_default();
-            found.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-        }
+        found.extend(children(parent));
     }
     found
 }

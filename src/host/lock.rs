@@ -149,11 +149,16 @@ impl Record {
     /// Whether the process that it names lives, is the same one, and holds the claim on `state_dir`, by the
     /// kernel's own account.
     pub fn is_proved(&self, state_dir: &Path) -> bool {
+        self.is_alive() && system::holds_lock(self.pid, state_dir)
+    }
+
+    /// Whether the process that it names lives and is the same one, whatever it holds.
+    pub fn is_alive(&self) -> bool {
         self.boot_id == system::boot_id()
             && self.pid_namespace == system::pid_namespace()
             && self.start_time.is_some()
             && self.start_time == system::start_time(self.pid)
-            && system::holds_lock(self.pid, state_dir)
+            && system::is_running(self.pid)
     }
 }
 

@@ -227,6 +227,8 @@ pub fn signal_process(queue: &OwnedFd, pid: u32, signal: Signal) -> io::Result<(
         return Err(Errno::ESRCH.into());
     }
     Ok(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), signal)?)
+}
+
 /// There is no `/proc` here.
 pub fn status_files(_pid: u32) -> BTreeMap<&'static str, String> {
     BTreeMap::new()
@@ -247,4 +249,38 @@ pub fn share_of_memory(pid: u32) -> Option<u64> {
     let pid = Pid::from_u32(pid);
     let system = look(ProcessesToUpdate::Some(&[pid]), ProcessRefreshKind::nothing().with_memory())?;
     system.process(pid).map(sysinfo::Process::memory)
+}
+
+/// The value of `name` in the environment that `pid` began with.
+pub fn variable_of(pid: u32, name: &str) -> Option<String> {
+    details(pid).environment?.remove(name)
+}
+
+/// The children of `pid`.
+pub fn children(pid: u32) -> Vec<u32> {
+    let Some(system) = look(ProcessesToUpdate::All, ProcessRefreshKind::nothing()) else { return Vec::new() };
+    let parent = Some(Pid::from_u32(pid));
+    system
+        .processes()
+        .values()
+        .filter(|child| child.parent() == parent)
+        .map(|child| child.pid().as_u32())
+        .collect()
+}
+
+/// All pids.
+pub fn pids() -> impl Iterator<Item = u32> {
+    let system = look(ProcessesToUpdate::All, ProcessRefreshKind::nothing());
+    let pids = system.map(|system| system.processes().keys().map(|pid| pid.as_u32()).collect::<Vec<_>>());
+    pids.unwrap_or_default().into_iter()
+}
+
+/// Whether `pid` is there and has not ended.
+pub fn is_running(pid: u32) -> bool {
+    let pid = Pid::from_u32(pid);
+    let system = look(ProcessesToUpdate::Some(&[pid]), ProcessRefreshKind::nothing());
+    system
+        .as_ref()
+        .and_then(|system| system.process(pid))
+        .is_some_and(|process| process.status() != sysinfo::ProcessStatus::Zombie)
 }

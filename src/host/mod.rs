@@ -22,6 +22,7 @@ pub mod slot;
 pub mod socket;
 pub mod tail;
 pub mod trace;
+pub mod tree;
 pub mod units;
 
 #[cfg(target_os = "linux")]

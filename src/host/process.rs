@@ -147,6 +147,8 @@ pub fn spawn_detached(argv: &[OsString], report: OwnedFd, log: File) -> io::Resu
         argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/").stdin(Stdio::null()).stdout(report).stderr(log);
+    // Asked from inside a gateway's run, it is nevertheless none of that run.
+    command.env_remove(super::tree::MARK_VARIABLE);
     // SAFETY: setsid(2) and close_range(2) are async-signal-safe and touch no memory.
     #[allow(unsafe_code)]
     unsafe {

@@ -1,5 +1,6 @@
-//! The end of a run. A leader that ended may leave members in its process group, and any of them can hold
-//! the port or the state directory that the next run needs; a run is over only when the group is empty.
+//! The end of a run. A leader that ended may leave others in its process group, or elsewhere where they are known
+//! by its mark, and any of them can hold the port or the state directory that the next run needs; a run is over
+//! only when nothing of it is left. What is called the group here is all of them.
 //! Pure: the driver and the simulation walk the same steps.
 
 use super::record::Exit;
@@ -11,10 +12,10 @@ pub enum SweepEvent {
     LeaderExited {
         /// How.
         exit: Exit,
-        /// Whether nobody else was in its group.
+        /// Whether nothing else of the run was left.
         alone: bool,
     },
-    /// Nobody is in the group any more.
+    /// Nothing of the run is left any more.
     GroupEmpty,
     /// The time given to the group is over.
     Deadline,

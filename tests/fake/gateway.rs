@@ -10,6 +10,7 @@
 )]
 
 mod knobs;
+mod left;
 mod serve;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -45,6 +46,9 @@ fn run(knobs: &Knobs) -> io::Result<ExitCode> {
     if knobs.be_left {
         return be_left(knobs.child_life);
     }
+    if let Some(shape) = knobs.be {
+        return left::be(shape, knobs, &signals);
+    }
     let (terminated, stop) = channel();
     let runs = record_start(knobs)?;
     let claim = knobs.alarm.as_deref().map(claim).transpose()?;
@@ -69,6 +73,7 @@ fn run(knobs: &Knobs) -> io::Result<ExitCode> {
             return Ok(end_of(knobs, &stop));
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, knobs.port))?;
+        left::leave(knobs, &listener)?;
         serve::spawn(listener, knobs.mode, knobs.hang_after, knobs.record.as_deref())?;
     }
     if wait(&stop, due) {

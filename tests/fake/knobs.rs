@@ -48,7 +48,13 @@ pub struct Knobs {
     /// Leaves a child in its process group that is deaf to TERM and INT; its pid stands in PID-FILE.child.
     #[arg(long)]
     pub leave_child: bool,
-    /// How long that child lives.
+    /// Leaves children outside its process group, or with what it had open, which do not end with it.
+    #[arg(long, value_name = "SHAPE", value_enum, value_delimiter = ',', requires = "left")]
+    pub leave: Vec<Shape>,
+    /// Where each of them appends a line with its pid.
+    #[arg(long, value_name = "FILE")]
+    pub left: Option<PathBuf>,
+    /// How long such a child lives.
     #[arg(long, value_name = "MS", value_parser = millis, default_value = "60000")]
     pub child_life: Duration,
     /// Prints this line on standard output at its start, and with `--log-rate` again and again.
@@ -72,6 +78,26 @@ pub struct Knobs {
     /// It is the child that `--leave-child` leaves.
     #[arg(long, hide = true)]
     pub be_left: bool,
+    /// It is such a child.
+    #[arg(long, hide = true, value_enum)]
+    pub be: Option<Shape>,
+}
+
+/// A child that does not end with its gateway; all but the phoenix are deaf to TERM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    /// In the gateway's process group.
+    Group,
+    /// With a session of its own.
+    Session,
+    /// Forked twice, so that its parent is gone.
+    Daemon,
+    /// As a daemon, and without any environment.
+    Bare,
+    /// With the listening socket open.
+    Listener,
+    /// Makes another of its kind when it is asked to end, and ends.
+    Phoenix,
 }
 
 /// What answers on the port.

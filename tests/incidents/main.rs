@@ -27,6 +27,7 @@ mod b2_inherited;
 mod b3_together;
 mod b6_taken_blocks;
 mod c5_restart_storms;
+mod c6_left_behind;
 mod d1_bystanders;
 mod d3_service_files;
 mod e1_quiet_clients;

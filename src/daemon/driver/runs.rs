@@ -22,8 +22,10 @@ impl Driver {
         let (setup, notes) = (self.setup.clone(), self.notes.clone());
         let Some(member) = self.members.get_mut(&name) else { return };
         let (occasion, repair) = (std::mem::replace(&mut member.occasion, Occasion::Again), member.repaired);
+        // Later on nothing can be left: a run is over only when nothing of it is.
+        let first = run == Run::default().next();
         tokio::task::spawn_blocking(move || {
-            let prepared = prepare::launch(&setup, &name, occasion, repair);
+            let prepared = prepare::launch(&setup, &name, occasion, repair, first);
             let _ = notes.send(Note::Prepared(name, run, Box::new(prepared)));
         });
     }
@@ -55,7 +57,7 @@ impl Driver {
     pub(super) fn spawn(&mut self, name: &ProfileName, run: Run, prepared: Prepared) -> Result<()> {
         let Some(member) = self.members.get_mut(name) else { return Ok(()) };
         let state_dir = prepared.profile.paths.state_dir.clone();
-        let (port, runtime) = (prepared.profile.port, prepared.runtime);
+        let (port, runtime, track) = (prepared.profile.port, prepared.runtime, prepared.track.clone());
         member.profile = Some(prepared.profile.clone());
         let (pid, reader) = prepared.spawn()?;
         crash::point("forked");
@@ -68,15 +70,18 @@ impl Driver {
         tracing::info!(profile = %name, pid, port, runtime = runtime.as_str(), "gateway spawned");
         let log = capture::log_path(&self.setup.paths.log_dir, name.as_str());
         member.runtime = Some(runtime);
-        member.live = Some(Live::new(run, pid, Capture::start(reader, &log)));
+        let mut live = Live::new(run, pid, Capture::start(reader, &log));
+        live.track = track;
+        member.live = Some(live);
         Ok(())
     }
 
     pub(super) fn signal(&mut self, name: &ProfileName, run: Run, signal: Signal) {
-        let Some(live) = self.members.get(name).and_then(|member| member.live.as_ref()) else { return };
+        let Some(live) = self.members.get_mut(name).and_then(|member| member.live.as_mut()) else { return };
         if live.run != run {
             return;
         }
+        live.note_tree();
         let signal = match signal {
             Signal::Terminate => KernelSignal::SIGTERM,
             Signal::Kill => KernelSignal::SIGKILL,
@@ -86,6 +91,12 @@ impl Driver {
             tracing::error!(profile = %name, pid = live.pid, %error, "the group could not be signalled");
         }
         crash::point("stopping");
+        // While the leader lives its children are its own affair, unless it has to be killed.
+        let Some(track) = &live.track else { return };
+        if live.ended.is_some() || signal == KernelSignal::SIGKILL {
+            let left = track.signal(signal);
+            tracing::info!(profile = %name, ?left, signal = signal.as_str(), "ending what the run left behind");
+        }
     }
 
     pub(super) fn probe(&mut self, name: &ProfileName, run: Run) {
@@ -134,10 +145,9 @@ impl Driver {
             let found = self.members.iter_mut().find_map(|(name, member)| {
                 let live = member.live.as_mut().filter(|live| live.pid == pid && live.ended.is_none())?;
                 live.ended = Some(exit);
-                Some((name.clone(), live.run))
+                Some((name.clone(), live.run, live.is_over()))
             });
-            if let Some((name, run)) = found {
-                let alone = !process::group_exists(pid);
+            if let Some((name, run, alone)) = found {
                 self.sweep(&name, run, SweepEvent::LeaderExited { exit, alone });
             }
         }
@@ -147,10 +157,10 @@ impl Driver {
         }
     }
 
-    /// Looks whether the group of a run whose leader has ended is empty by now, and says so to the fleet.
+    /// Looks whether nothing is left by now of a run whose leader has ended, and says so to the fleet.
     pub(super) fn swept(&mut self, name: &ProfileName) -> bool {
         let live = self.members.get(name).and_then(|member| member.live.as_ref());
-        let Some(live) = live.filter(|live| live.ended.is_some() && !process::group_exists(live.pid)) else {
+        let Some(live) = live.filter(|live| live.ended.is_some() && live.is_over()) else {
             return false;
         };
         let run = live.run;
