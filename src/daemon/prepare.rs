@@ -11,10 +11,8 @@ use tokio::net::unix::pipe;
 
 use super::Setup;
 use super::census::{self, HOST_LOCK};
-use super::holder;
-use super::real;
 use super::sharing::sharings;
-use super::{leftovers, real};
+use super::{holder, leftovers, real};
 use crate::access::{Credential, credential as choose, lookup};
 use crate::base::record::{Isolation, Runtime};
 use crate::base::{Error, Kind, ProfileName, Result};

@@ -145,6 +145,7 @@ fn a_childs_environment_is_what_the_manifest_and_the_allow_list_let_in() {
         "OPENCLAW_GATEWAY_PORT",
         "OPENCLAW_HOST_LOCK",
         "OPENCLAW_PROFILE",
+        "OPENCLAW_RUN",
         "OPENCLAW_STATE_DIR",
         "OPENCLAW_WORKSPACE_DIR",
         "PATH",
