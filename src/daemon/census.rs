@@ -49,13 +49,14 @@ pub fn gateways(profiles: &[KnownProfile], environment: &Environment) -> Vec<Fou
     let recorded = |pid: u32| {
         profiles.iter().find(|known| known.record.is_some_and(|record| record.proved && record.pid == pid))
     };
-    let lines = census::command_lines();
     // Every command line of a gateway has the word, as a subcommand or in its title; the verdict itself never
     // rests on a word.
-    let may_be = |line: &Line| line.argv.iter().any(|word| word.contains("gateway")) && is_gateway(line);
-    let candidates = lines
-        .iter()
-        .filter(|line| line.pid != process::own_pid() && (may_be(line) || recorded(line.pid).is_some()));
+    let mut lines = census::command_lines("gateway");
+    lines.retain(|line| is_gateway(line) || recorded(line.pid).is_some());
+    let proved = profiles.iter().filter_map(|known| known.record.filter(|record| record.proved));
+    let unnamed = proved.filter(|record| !lines.iter().any(|line| line.pid == record.pid));
+    let unnamed: Vec<Line> = unnamed.filter_map(|record| census::command_line(record.pid)).collect();
+    let candidates = lines.iter().chain(&unnamed).filter(|line| line.pid != process::own_pid());
     candidates
         .filter_map(|line| {
             let details = census::details(line.pid);

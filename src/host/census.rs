@@ -37,9 +37,9 @@ pub struct Details {
     pub ended: bool,
 }
 
-/// The command lines of every process that has one.
-pub fn command_lines() -> Vec<Line> {
-    system::command_lines()
+/// The command lines that contain `word` anywhere, of all processes that this user is shown.
+pub fn command_lines(word: &str) -> Vec<Line> {
+    system::command_lines(word)
 }
 
 /// The command line of `pid`; `None` where it has none or is not shown.
@@ -81,8 +81,10 @@ mod tests {
     fn this_process_is_seen_with_its_words_and_its_sockets() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let me = std::process::id();
-        let line = command_lines().into_iter().find(|line| line.pid == me).unwrap();
+        let line = command_line(me).unwrap();
         assert!(!line.argv.is_empty());
+        assert!(command_lines(&line.argv[0]).contains(&line));
+        assert!(!command_lines("no process has this word \n").iter().any(|line| line.pid == me));
         let details = details(me);
         assert_eq!(details.uid, Some(nix::unistd::geteuid().as_raw()));
         assert!(

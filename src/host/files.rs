@@ -10,6 +10,8 @@ use crate::base::{Error, Kind, Result};
 
 /// Largest file that is read whole, in bytes; a configuration beyond it is refused, not guessed at.
 pub const READ_MAX: u64 = 16 * 1024 * 1024;
+/// Room for the text of an ordinary file, in bytes.
+const READ_FIRST: usize = 8 * 1024;
 
 /// Creates `dir` and its parents, mode 0700; one that exists is left as it is.
 ///
@@ -41,7 +43,8 @@ pub fn read(path: &Path) -> Result<Option<String>> {
         }
         Err(error) => return Err(refuse(error)),
     };
-    let mut text = String::new();
+    // Room for most files at once: their sizes are not asked for, and growing bit by bit costs a call each time.
+    let mut text = String::with_capacity(READ_FIRST);
     file.take(READ_MAX + 1).read_to_string(&mut text).map_err(refuse)?;
     if text.len() as u64 > READ_MAX {
         return Err(refuse(io::Error::other(format!("it has more than {READ_MAX} bytes"))));

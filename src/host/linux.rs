@@ -234,23 +234,31 @@ pub fn same_program(pid: u32) -> bool {
     identity(format!("/proc/{pid}/exe")).is_some_and(|other| Some(other) == identity("/proc/self/exe".into()))
 }
 
-/// The command lines of every process that has one; kernel threads have none.
-pub fn command_lines() -> Vec<Line> {
-    // One buffer and mostly one read each: there are hundreds of them, and their sizes are not known before.
+/// The command lines that contain `word` anywhere; kernel threads have none.
+pub fn command_lines(word: &str) -> Vec<Line> {
+    // One buffer and mostly one read each: there are hundreds of them, and their sizes are not known before. Words
+    // are made of the few that matter only.
     let mut text = vec![0; COMMAND_LINE_BYTES];
-    pids().filter_map(|pid| read_command_line(pid, &mut text)).collect()
+    let finder = |text: &[u8]| text.windows(word.len().max(1)).any(|window| window == word.as_bytes());
+    let line =
+        |pid: u32| read_command_line(pid, &mut text).filter(|text| finder(text)).map(|text| words(pid, text));
+    pids().filter_map(line).collect()
 }
 
 /// The command line of `pid`.
 pub fn command_line(pid: u32) -> Option<Line> {
-    read_command_line(pid, &mut vec![0; COMMAND_LINE_BYTES])
+    read_command_line(pid, &mut vec![0; COMMAND_LINE_BYTES]).map(|text| words(pid, text))
 }
 
-fn read_command_line(pid: u32, text: &mut [u8]) -> Option<Line> {
+fn read_command_line(pid: u32, text: &mut [u8]) -> Option<&[u8]> {
     let mut file = fs::File::open(format!("/proc/{pid}/cmdline")).ok()?;
     let length = file.read(text).ok().filter(|length| *length > 0)?;
-    let words = text[..length].split(|byte| *byte == 0);
-    Some(Line { pid, argv: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect() })
+    text.get(..length)
+}
+
+fn words(pid: u32, text: &[u8]) -> Line {
+    let words = text.split(|byte| *byte == 0);
+    Line { pid, argv: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect() }
 }
 
 /// How much of a command line is read, in bytes: program, profile and port of a gateway come first.

@@ -153,8 +153,8 @@ pub fn same_program(pid: u32) -> bool {
     process.and_then(sysinfo::Process::exe) == std::env::current_exe().ok().as_deref()
 }
 
-/// The command lines of every process that has one.
-pub fn command_lines() -> Vec<Line> {
+/// The command lines that contain `word` anywhere.
+pub fn command_lines(word: &str) -> Vec<Line> {
     let wanted = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always);
     let Some(system) = look(ProcessesToUpdate::All, wanted) else { return Vec::new() };
     let words = |process: &sysinfo::Process| {
@@ -162,7 +162,7 @@ pub fn command_lines() -> Vec<Line> {
     };
     let all =
         system.processes().values().map(|process| Line { pid: process.pid().as_u32(), argv: words(process) });
-    all.filter(|line| !line.argv.is_empty()).collect()
+    all.filter(|line| line.argv.iter().any(|said| said.contains(word))).collect()
 }
 
 /// The command line of `pid`.

@@ -39,8 +39,12 @@ pub const SHARED_USER_FOLDERS: [&str; 4] =
 pub fn services(folders: &[PathBuf]) -> Vec<UnitFile> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
+    let mut places = BTreeSet::new();
+    // On most systems `/lib` is `/usr/lib`; what was read under one name is not read again under the other.
+    let distinct =
+        folders.iter().filter(|folder| files::identity(folder).is_some_and(|place| places.insert(place)));
     let listings: Vec<(&PathBuf, Vec<String>)> =
-        folders.iter().map(|folder| (folder, files::entries(folder).unwrap_or_default())).collect();
+        distinct.map(|folder| (folder, files::entries(folder).unwrap_or_default())).collect();
     let wanted = wanted(&listings);
     for (folder, names) in &listings {
         for name in names.iter().filter(|name| name.ends_with(".service")) {
@@ -61,10 +65,13 @@ fn wanted(listings: &[(&PathBuf, Vec<String>)]) -> BTreeSet<String> {
 }
 
 fn read(path: &Path, name: &str, listings: &[(&PathBuf, Vec<String>)], enabled: bool) -> UnitFile {
-    let masked = fs::read_link(path).is_ok_and(|target| target == Path::new("/dev/null"));
-    let mut texts: Vec<String> = Vec::new();
-    if !masked {
-        texts.extend(files::read(path).ok().flatten());
+    let mut texts: Vec<String> = files::read(path).ok().flatten().into_iter().collect();
+    // Only what is empty can be a link to `/dev/null`.
+    let masked = texts.first().is_none_or(String::is_empty)
+        && fs::read_link(path).is_ok_and(|target| target == Path::new("/dev/null"));
+    if masked {
+        texts.clear();
+    } else {
         let drop_ins = format!("{name}.d");
         let having = listings.iter().rev().filter(|(_, names)| names.binary_search(&drop_ins).is_ok());
         for folder in having.map(|(folder, _)| folder.join(&drop_ins)) {
