@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 
+use super::asked::{self, Sighting};
 use crate::base::Result;
 use crate::base::record::HolderKind;
+use crate::conflict::cgroup::{self, Manager};
 use crate::conflict::host::{FoundGateway, KnownProfile, Recorded};
 use crate::conflict::process::{Found, Process, judge_process};
 use crate::host::census::{self, Details, Line};
@@ -57,7 +59,7 @@ pub fn gateways(profiles: &[KnownProfile], environment: &Environment) -> Vec<Fou
     let unnamed = proved.filter(|record| !lines.iter().any(|line| line.pid == record.pid));
     let unnamed: Vec<Line> = unnamed.filter_map(|record| census::command_line(record.pid)).collect();
     let candidates = lines.iter().chain(&unnamed).filter(|line| line.pid != process::own_pid());
-    candidates
+    let found = candidates
         .filter_map(|line| {
             let details = census::details(line.pid);
             let variables = details.environment.clone().map(Environment::from_pairs);
@@ -70,7 +72,18 @@ pub fn gateways(profiles: &[KnownProfile], environment: &Environment) -> Vec<Fou
             (known.is_some() || found.verdict.role == Role::Gateway)
                 .then(|| describe(line.pid, &details, found, known, &listeners))
         })
-        .collect()
+        .collect();
+    asked::complete(found, profiles, &listeners, environment)
+}
+
+/// Whether process `pid` counts to this host.
+pub(super) fn counts_here(pid: u32, environment: &Environment) -> bool {
+    same_host(environment, census::details(pid).environment.map(Environment::from_pairs).as_ref())
+}
+
+/// Who looks after process `pid`.
+pub(super) fn manager_of(pid: u32) -> Manager {
+    census::details(pid).cgroup.map_or_else(Manager::default, |text| cgroup::manager(&text))
 }
 
 fn is_gateway(line: &Line) -> bool {
@@ -111,7 +124,7 @@ fn describe(
     found: Found,
     known: Option<&KnownProfile>,
     listeners: &[Listener],
-) -> FoundGateway {
+) -> Sighting {
     let verdict = found.verdict;
     let listening = census::listening(pid, listeners);
     let expected = known.map(|known| known.port).or(verdict.likely_port());
@@ -119,7 +132,8 @@ fn describe(
     let port =
         if on_expected { expected } else { listening.iter().map(|found| found.port).min().or(expected) };
     let holder = process::holder(Some(pid));
-    FoundGateway {
+    let sockets = listening.iter().map(|listener| listener.inode).collect();
+    let gateway = FoundGateway {
         profile: known.map(|known| known.name.clone()).or(verdict.profile),
         pid: Some(pid),
         user: census::user(details.uid),
@@ -133,5 +147,6 @@ fn describe(
         ours: known.is_some(),
         embedded: holder.kind == HolderKind::EmbeddedGateway,
         apart: details.apart,
-    }
+    };
+    Sighting { gateway, sockets }
 }

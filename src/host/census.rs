@@ -52,6 +52,11 @@ pub fn details(pid: u32) -> Details {
     system::details(pid)
 }
 
+/// Whether the kernel hides other users' processes from this one.
+pub fn hides_others() -> bool {
+    system::hides_others()
+}
+
 /// This process and all that it started, directly or not.
 pub fn own_tree() -> Vec<u32> {
     system::tree(process::own_pid())

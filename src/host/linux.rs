@@ -264,6 +264,12 @@ fn words(pid: u32, text: &[u8]) -> Line {
 /// How much of a command line is read, in bytes: program, profile and port of a gateway come first.
 const COMMAND_LINE_BYTES: usize = 16 * 1024;
 
+/// Whether `/proc` is mounted so that it hides other users' processes: the first one's command line is for all to read
+/// otherwise.
+pub fn hides_others() -> bool {
+    fs::File::open("/proc/1/cmdline").is_err()
+}
+
 /// More about `pid`.
 pub fn details(pid: u32) -> Details {
     let text = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).ok();

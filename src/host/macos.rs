@@ -174,6 +174,11 @@ pub fn command_line(pid: u32) -> Option<Line> {
     Some(Line { pid, argv: words.collect() }).filter(|line| !line.argv.is_empty())
 }
 
+/// macOS shows command lines of the user's own processes alone, and the names of all.
+pub fn hides_others() -> bool {
+    false
+}
+
 /// More about `pid`.
 pub fn details(pid: u32) -> Details {
     let found = Pid::from_u32(pid);

@@ -36,7 +36,7 @@ pub enum Trouble {
 /// An open TCP connection that has not said anything yet.
 pub struct Opening {
     stream: TcpStream,
-    port: u16,
+    address: SocketAddr,
 }
 
 /// A connection on which `hello-ok` came.
@@ -53,11 +53,18 @@ impl Opening {
     /// # Errors
     /// [`Trouble::Refused`].
     pub async fn to(port: u16) -> Result<Opening, Trouble> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Opening::at(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+    }
+
+    /// Connects to `address`.
+    ///
+    /// # Errors
+    /// [`Trouble::Refused`].
+    pub async fn at(address: SocketAddr) -> Result<Opening, Trouble> {
         let refused = |error: std::io::Error| Trouble::Refused(error.to_string());
         let stream = TcpStream::connect(address).await.map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
-        Ok(Opening { stream, port })
+        Ok(Opening { stream, address })
     }
 
     /// Upgrades and shakes hands. `challenged` is called once when the challenge has come; `connect` makes
@@ -69,14 +76,7 @@ impl Opening {
         self,
         connect: impl FnOnce(&Challenge) -> ConnectParams,
     ) -> Result<Gateway, Trouble> {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(FRAME_MAX))
-            .max_frame_size(Some(FRAME_MAX));
-        let url = format!("ws://127.0.0.1:{}/", self.port);
-        let upgraded = client_async_with_config(url, self.stream, Some(config)).await;
-        let (mut socket, _) = upgraded.map_err(|error| Trouble::Foreign(error.to_string()))?;
+        let mut socket = self.upgrade().await?;
         let mut handshake = Handshake::AwaitChallenge;
         let mut connect = Some(connect);
         loop {
@@ -92,6 +92,38 @@ impl Opening {
                 Step::Foreign(why) => return Err(Trouble::Foreign(why)),
             }
         }
+    }
+}
+
+impl Opening {
+    /// Upgrades and waits for the challenge alone, which every gateway sends unasked: the proof that it is one. Nothing
+    /// is said but the upgrade.
+    ///
+    /// # Errors
+    /// [`Trouble`], by how far it came.
+    pub async fn challenge(self) -> Result<Challenge, Trouble> {
+        let mut socket = self.upgrade().await?;
+        let mut found = None;
+        let step = Handshake::AwaitChallenge.take(next_frame(&mut socket).await?, |challenge| {
+            found = Some(challenge.clone());
+            ConnectParams::default()
+        });
+        match (found, step) {
+            (Some(challenge), _) => Ok(challenge),
+            (None, Step::Foreign(why)) => Err(Trouble::Foreign(why)),
+            (None, _) => Err(Trouble::Foreign("it sent no challenge".into())),
+        }
+    }
+
+    async fn upgrade(self) -> Result<WebSocketStream<TcpStream>, Trouble> {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(FRAME_MAX))
+            .max_frame_size(Some(FRAME_MAX));
+        let url = format!("ws://{}/", self.address);
+        let upgraded = client_async_with_config(url, self.stream, Some(config)).await;
+        upgraded.map(|(socket, _)| socket).map_err(|error| Trouble::Foreign(error.to_string()))
     }
 }
 

@@ -26,12 +26,19 @@ pub struct Answer {
 /// # Errors
 /// In words, what went wrong on the way.
 pub async fn get(port: u16, path: &str) -> Result<Answer, String> {
-    let stream =
-        TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.map_err(|e| e.to_string())?;
+    get_at(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), path).await
+}
+
+/// `GET path` from `address`, on a connection of its own.
+///
+/// # Errors
+/// In words, what went wrong on the way.
+pub async fn get_at(address: SocketAddr, path: &str) -> Result<Answer, String> {
+    let stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
     let (mut sender, connection) =
         http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     let request = Request::get(path)
-        .header("host", format!("127.0.0.1:{port}"))
+        .header("host", address.to_string())
         .header("connection", "close")
         .body(Empty::new())
         .map_err(|error| error.to_string())?;

@@ -3,5 +3,6 @@
 pub mod address;
 pub mod gateway;
 pub mod http;
+pub mod identity;
 pub mod unix;
 pub mod ws;

@@ -29,6 +29,7 @@ mod b6_taken_blocks;
 mod c5_restart_storms;
 mod c6_left_behind;
 mod d1_bystanders;
+mod d2_answers;
 mod d3_service_files;
 mod e1_quiet_clients;
 mod foreground;

@@ -29,7 +29,7 @@ pub struct FoundGateway {
     pub state_dir: Option<PathBuf>,
     /// Who looks after it.
     pub manager: Manager,
-    /// What it says of itself when asked.
+    /// What proves it: the nonce of its claim's record for ours, the handshake for one that answered when asked.
     pub identity: Option<String>,
     /// Whether our supervisor runs it.
     pub ours: bool,
