@@ -71,4 +71,6 @@ pub enum Note {
     Ready(ProfileName, Run, Box<Seen>),
     /// A later probe came back.
     Probed(ProfileName, Run, Box<Seen>),
+    /// What a run's tree uses, in bytes.
+    Weighed(ProfileName, Run, u64),
 }

@@ -16,8 +16,10 @@ use crate::host::process::{self, Usage};
 use crate::host::signal;
 use crate::host::tree::Track;
 use crate::profile::Profile;
+use crate::profile::resolved::OnMemoryHigh;
 use crate::profile::status::described;
 use crate::supervise::echo::telling;
+use crate::supervise::memory::{Crossing, Watch};
 use crate::supervise::{Exit, Fleet, GiveUp, Report, Run};
 
 /// What is published about a profile after every change.
@@ -49,6 +51,12 @@ pub struct Live {
     pub ended: Option<Exit>,
     /// By what its processes are known, wherever they went.
     pub track: Option<Track>,
+    /// What its tree uses, at the pulse.
+    pub memory: Watch,
+    /// Whether we killed it.
+    pub killed: bool,
+    /// How many processes the kernel had ended for memory when it was last looked at.
+    ended_for_memory: Option<u64>,
     /// Processor time at the last sample: when, in milliseconds since the epoch, and how much.
     sampled: Option<(u64, Usage)>,
 }
@@ -66,8 +74,18 @@ impl Live {
             phase: None,
             ended: None,
             track: None,
+            memory: Watch::default(),
+            killed: false,
+            ended_for_memory: process::ended_for_memory(),
             sampled: None,
         }
+    }
+
+    /// Whether the kernel ended its leader for want of memory: a kill that was not ours, while the kernel's count of
+    /// such ends rose.
+    fn ran_out_of_memory(&self, exit: Exit) -> bool {
+        let killed = exit.signal == Some(signal::Name::SIGKILL as i32) && !self.killed;
+        killed && self.ended_for_memory.is_some() && process::ended_for_memory() > self.ended_for_memory
     }
 
     /// Remembers who is in its tree, while it has a leader.
@@ -168,6 +186,16 @@ impl Member {
                 status.phase.clone_from(&live.phase);
             }
             status.probe = Some(live.seen.as_ref().map_or(Probe::default(), |seen| seen.probe));
+            if let (Some(bytes), true, Some(profile)) =
+                (live.memory.last, live.memory.is_above(), &self.profile)
+            {
+                let mark = profile.supervise.memory_high.0;
+                status.warnings.push(format!(
+                    "it uses {} MiB of memory, more than its mark of {} MiB ([supervise] memory_high)",
+                    bytes >> 20,
+                    mark >> 20
+                ));
+            }
             if let Some(seen) = &live.seen {
                 status.version.clone_from(&seen.version);
                 status.warnings.extend(seen.warning.clone());
@@ -184,6 +212,28 @@ impl Member {
             && self.profile.as_ref().is_some_and(|profile| profile.doctor_on_78)
     }
 
+    /// Notes what `run` uses, in bytes; whether it shall be restarted for it.
+    pub fn weigh(&mut self, run: Run, bytes: u64) -> bool {
+        let (Some(profile), Some(live)) = (&self.profile, &mut self.live) else { return false };
+        if live.run != run || live.ended.is_some() {
+            return false;
+        }
+        live.note_tree();
+        live.ended_for_memory = process::ended_for_memory();
+        let (high, name) = (profile.supervise.memory_high.0, &self.name);
+        match live.memory.look(bytes, high) {
+            Crossing::Rose => {
+                tracing::warn!(profile = %name, bytes, high, "its memory passed its mark");
+                profile.supervise.on_memory_high == OnMemoryHigh::Restart
+            }
+            Crossing::Fell => {
+                tracing::info!(profile = %name, bytes, high, "its memory is below its mark again");
+                false
+            }
+            Crossing::Same => false,
+        }
+    }
+
     /// Whom to probe: the current run, with what opens it.
     pub fn target(&self, setup: &Setup) -> Option<Target> {
         let (profile, live) = (self.profile.as_ref()?, self.live.as_ref()?);
@@ -198,8 +248,14 @@ impl Member {
             prober.abort();
         }
         let exit = live.ended.unwrap_or_default();
+        let how = match live.memory.last {
+            _ if !live.ran_out_of_memory(exit) => describe_exit(exit),
+            Some(bytes) => {
+                format!("killed by the kernel for memory (oom; {} MiB in use at the last look)", bytes >> 20)
+            }
+            None => "killed by the kernel for memory (oom)".to_owned(),
+        };
         let last_lines = live.capture.finish();
-        let how = describe_exit(exit);
         let reason = if asked { format!("stopped as asked ({how})") } else { how };
         tracing::info!(profile = %self.name, pid = live.pid, reason, "gateway ended");
         self.last_exit =

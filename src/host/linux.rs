@@ -3,7 +3,7 @@
 mod dossier;
 mod tree;
 
-pub use dossier::{share_of_memory, sockets_on, status_files, threads};
+pub use dossier::{ended_for_memory, share_of_memory, sockets_on, spare_me_before, status_files, threads};
 pub use tree::{children, is_running, variable_of};
 
 use std::fs;

@@ -289,3 +289,11 @@ pub fn is_running(pid: u32) -> bool {
         .and_then(|system| system.process(pid))
         .is_some_and(|process| process.status() != sysinfo::ProcessStatus::Zombie)
 }
+
+/// macOS does not count them.
+pub fn ended_for_memory() -> Option<u64> {
+    None
+}
+
+/// macOS has its own order.
+pub fn spare_me_before(_pid: u32) {}

@@ -224,6 +224,22 @@ pub fn own_memory() -> u64 {
     usage(&[std::process::id()]).memory_bytes
 }
 
+/// Memory of `leader` and its tree in bytes, shared pages counted by their share. May take milliseconds for a large
+/// one: not for the loop.
+pub fn memory_of_tree(leader: u32) -> u64 {
+    system::tree(leader).into_iter().filter_map(system::share_of_memory).sum()
+}
+
+/// How many processes the kernel has ended for want of memory since boot; `None` where it does not tell.
+pub fn ended_for_memory() -> Option<u64> {
+    system::ended_for_memory()
+}
+
+/// Lets the kernel prefer `pid` and its children to this process when memory runs out.
+pub fn spare_me_before(pid: u32) {
+    system::spare_me_before(pid);
+}
+
 /// What a process tree uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {

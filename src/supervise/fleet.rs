@@ -122,6 +122,25 @@ impl Fleet {
         Ok(tagged(name, actions))
     }
 
+    /// Restarts a profile that is ready although nobody asked: in order, and within the hour's budget, of which it
+    /// takes one. Nothing when the budget is spent or it is not ready.
+    pub fn restart_unasked(&mut self, name: &ProfileName, now: Moment) -> Vec<Tagged> {
+        let Ok(member) = self.member(name) else { return Vec::new() };
+        let (mut attempts, restarts) = (member.instance.attempts.clone(), member.instance.restarts);
+        let ready = member.clearing.is_none() && member.instance.condition() == Condition::Ready;
+        if !ready || !attempts.allow(now, member.policy.budget()) {
+            return Vec::new();
+        }
+        let actions = self.restart(name, now).unwrap_or_default();
+        if let Some(member) = self.members.get_mut(name).filter(|_| !actions.is_empty()) {
+            // An order would begin the count anew; this was none.
+            attempts.note(now);
+            member.instance.attempts = attempts;
+            member.instance.restarts = restarts + 1;
+        }
+        actions
+    }
+
     /// Stops every run in parallel and keeps the intents; nothing is started from here on.
     pub fn begin_drain(&mut self, now: Moment) -> Vec<Tagged> {
         self.draining = true;
@@ -344,6 +363,21 @@ mod tests {
         assert_eq!(spawns(&fleet.restart(&name(), NOW).unwrap()), 0, "joins the launch");
         fleet.step(&name(), Event::Spawned { run: Run(2) }, NOW, 0.0);
         assert_eq!(fleet.restart(&name(), NOW).unwrap(), [], "joins the start");
+    }
+
+    #[test]
+    fn incident_c10_an_unasked_restart_takes_one_of_the_hours_budget_and_keeps_the_intent() {
+        let mut fleet = ready();
+        fleet.set_policy(&name(), Policy { restarts_per_hour: 1, ..Policy::default() }).unwrap();
+        let actions = fleet.restart_unasked(&name(), NOW);
+        assert!(!actions.contains(&(name(), Action::Save)), "the intent stays up");
+        assert_eq!(fleet.restart_unasked(&name(), NOW), [], "it is under way");
+        assert_eq!(spawns(&leader_exits(&mut fleet, 1, true)), 1);
+        assert_eq!(fleet.get(&name()).unwrap().restarts(), 1);
+        fleet.step(&name(), Event::Spawned { run: Run(2) }, NOW, 0.0);
+        fleet.step(&name(), Event::Ready { run: Run(2) }, NOW, 0.0);
+        assert_eq!(fleet.restart_unasked(&name(), NOW), [], "the budget is spent");
+        assert_eq!(fleet.state(&name()), Some(State::Ready));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The life of supervised children as pure decisions: `instance` is one child (state × event), `policy` how
-//! long to wait and when to give up, `echo` whether it always dies of the same, `sweep` the end of a run, `fleet`
+//! long to wait and when to give up, `echo` whether it always dies of the same, `sweep` the end of a run,
+//! `memory` whether it uses too much, `fleet`
 //! all of them with their orders.
 //! Nothing here knows a clock, a process or a generator of random numbers: moments and jitter are handed in,
 //! and what shall be done comes back as data for the driver.
@@ -7,6 +8,7 @@
 pub mod echo;
 pub mod fleet;
 pub mod instance;
+pub mod memory;
 pub mod policy;
 pub mod record;
 pub mod sweep;

@@ -26,6 +26,7 @@ mod b1_routing;
 mod b2_inherited;
 mod b3_together;
 mod b6_taken_blocks;
+mod c10_memory;
 mod c5_restart_storms;
 mod c6_left_behind;
 mod d1_bystanders;

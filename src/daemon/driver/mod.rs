@@ -145,6 +145,7 @@ impl Driver {
                     self.event(&name, Event::Ready { run });
                 }
             }
+            Note::Weighed(name, run, bytes) => self.weighed(&name, run, bytes),
             Note::Probed(name, run, seen) => {
                 if let Some(live) = self.live(&name, run) {
                     let healthy = seen.is_ready();

@@ -70,6 +70,7 @@ impl Driver {
         tracing::info!(profile = %name, pid, port, runtime = runtime.as_str(), "gateway spawned");
         let log = capture::log_path(&self.setup.paths.log_dir, name.as_str());
         member.runtime = Some(runtime);
+        process::spare_me_before(pid);
         let mut live = Live::new(run, pid, Capture::start(reader, &log));
         live.track = track;
         member.live = Some(live);
@@ -82,6 +83,7 @@ impl Driver {
             return;
         }
         live.note_tree();
+        live.killed |= live.ended.is_none() && signal == Signal::Kill;
         let signal = match signal {
             Signal::Terminate => KernelSignal::SIGTERM,
             Signal::Kill => KernelSignal::SIGKILL,
@@ -132,12 +134,30 @@ impl Driver {
             let Some(member) = self.members.get(&name) else { continue };
             let (Some(target), Some(live)) = (member.target(&self.setup), &member.live) else { continue };
             let run = live.run;
-            let notes = self.notes.clone();
+            let (notes, leader) = (self.notes.clone(), live.pid);
+            let (weighing, weighed) = (self.notes.clone(), name.clone());
+            tokio::task::spawn_blocking(move || {
+                let _ = weighing.send(Note::Weighed(weighed, run, process::memory_of_tree(leader)));
+            });
             tokio::spawn(async move {
                 let seen = ready::once(&target).await;
                 let _ = notes.send(Note::Probed(name, run, Box::new(seen)));
             });
         }
+    }
+
+    /// Takes what a run uses: a crossing of its mark is told once, and answered as the manifest wants it.
+    pub(super) fn weighed(&mut self, name: &ProfileName, run: Run, bytes: u64) {
+        let Some(member) = self.members.get_mut(name) else { return };
+        if !member.weigh(run, bytes) {
+            return;
+        }
+        let actions = self.fleet.restart_unasked(name, self.now());
+        if actions.is_empty() {
+            tracing::error!(profile = %name, "not restarted for its memory: the hour's restarts are used up");
+        }
+        self.perform(actions);
+        self.publish(name);
     }
 
     pub(super) fn reap(&mut self) {
