@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::journal::Journal;
 use super::member::View;
 use super::prepare::Prepared;
-use super::ready::Seen;
+use super::ready::{Look, Seen};
 use crate::base::record::{ProfileStatus, SupervisorStatus};
 use crate::base::{ProfileName, Result};
 use crate::supervise::Run;
@@ -69,8 +69,8 @@ pub enum Note {
     Phase(ProfileName, Run, String),
     /// A starting gateway is ready.
     Ready(ProfileName, Run, Box<Seen>),
-    /// A later probe came back.
-    Probed(ProfileName, Run, Box<Seen>),
     /// What a run's tree uses, in bytes.
     Weighed(ProfileName, Run, u64),
+    /// A later round of probes, by its number, came back.
+    Probed(ProfileName, Run, u64, Box<Look>),
 }

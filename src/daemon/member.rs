@@ -19,7 +19,8 @@ use crate::profile::Profile;
 use crate::profile::resolved::OnMemoryHigh;
 use crate::profile::status::described;
 use crate::supervise::echo::telling;
-use crate::supervise::memory::{Crossing, Watch};
+use crate::supervise::memory::{self, Crossing};
+use crate::supervise::watch::Watch;
 use crate::supervise::{Exit, Fleet, GiveUp, Report, Run};
 
 /// What is published about a profile after every change.
@@ -43,6 +44,8 @@ pub struct Live {
     pub capture: Capture,
     /// The task that waits for it to be ready.
     pub prober: Option<AbortHandle>,
+    /// Since it became ready: when it is probed and what that amounts to.
+    pub watch: Option<Watch>,
     /// What the last probe saw.
     pub seen: Option<Seen>,
     /// While starting: what it waits for.
@@ -52,7 +55,7 @@ pub struct Live {
     /// By what its processes are known, wherever they went.
     pub track: Option<Track>,
     /// What its tree uses, at the pulse.
-    pub memory: Watch,
+    pub memory: memory::Watch,
     /// Whether we killed it.
     pub killed: bool,
     /// How many processes the kernel had ended for memory when it was last looked at.
@@ -70,11 +73,12 @@ impl Live {
             started_at_ms: epoch_ms(),
             capture,
             prober: None,
+            watch: None,
             seen: None,
             phase: None,
             ended: None,
             track: None,
-            memory: Watch::default(),
+            memory: memory::Watch::default(),
             killed: false,
             ended_for_memory: process::ended_for_memory(),
             sampled: None,

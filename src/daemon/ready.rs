@@ -53,9 +53,13 @@ impl Seen {
         self.waiting_for.is_none()
     }
 
-    fn waiting(mut self, what: impl Into<String>) -> Seen {
-        self.waiting_for = Some(what.into());
-        self
+    /// The first layer above TCP that did not answer.
+    fn first_missing(&self) -> &'static str {
+        match self.probe {
+            Probe { http: false, .. } => "/healthz",
+            Probe { challenge: false, .. } => "connect.challenge",
+            _ => "hello-ok",
+        }
     }
 }
 
@@ -76,86 +80,134 @@ pub async fn until_ready(target: &Target, mut phase: impl FnMut(&str)) -> Seen {
     }
 }
 
-/// Probes once.
-pub async fn once(target: &Target) -> Seen {
-    let began = Stopwatch::start();
-    let mut seen = layers(target).await;
+/// What one round of probes of a gateway that was ready showed.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The layers.
+    pub seen: Seen,
+    /// Whether something above TCP answered, be it badly.
+    pub spoke: bool,
+    /// How long the round took.
+    pub took: Duration,
+    /// Processor time that the gateway has used so far in milliseconds, where somebody looked.
+    pub cpu_ms: Option<u64>,
+}
+
+/// Looks at a gateway that was ready; takes at most `limit` altogether.
+pub async fn look(target: &Target, limit: Duration) -> Look {
+    let (began, mut seen) = (Stopwatch::start(), Seen::default());
+    let mut probing = Probing { target, limit, seen: &mut seen, spoke: false };
+    let missing = timeout(limit, probing.layers()).await;
+    let spoke = probing.spoke;
+    seen.waiting_for = missing.unwrap_or_else(|_| Some(seen.first_missing().into()));
+    if seen.is_ready() {
+        seen.probe.latency_ms = Some(began.elapsed_ms());
+    }
+    Look { seen, spoke, took: began.elapsed(), cpu_ms: None }
+}
+
+/// Probes once a gateway that starts.
+async fn once(target: &Target) -> Seen {
+    let (began, mut seen) = (Stopwatch::start(), Seen::default());
+    let mut probing = Probing { target, limit: LAYER_TIMEOUT, seen: &mut seen, spoke: false };
+    seen.waiting_for = probing.layers().await;
     if seen.is_ready() {
         seen.probe.latency_ms = Some(began.elapsed_ms());
     }
     seen
 }
 
-async fn layers(target: &Target) -> Seen {
-    let mut seen = Seen::default();
-    let opening = match timeout(LAYER_TIMEOUT, Opening::to(target.port)).await {
-        Ok(Ok(opening)) => opening,
-        _ => return seen.waiting(format!("port {}", target.port)),
-    };
-    seen.probe.tcp = true;
-    match socket::who_answers(target.port, Some(target.leader)) {
-        Answers::Ours => {}
-        Answers::OtherUser(_) | Answers::OtherProcess => {
-            seen.probe.tcp = false;
-            return seen.waiting(format!("port {}, which another process holds", target.port));
-        }
-        Answers::Nobody => return seen.waiting(format!("port {}", target.port)),
-    }
-    if target.ready == Ready::Tcp {
-        return seen;
-    }
-    match timeout(LAYER_TIMEOUT, http::get(target.port, "/healthz")).await {
-        Ok(Ok(answer)) if answer.status == 200 => seen.probe.http = true,
-        Ok(Ok(answer)) => return seen.waiting(format!("/healthz, which answers {}", answer.status)),
-        Ok(Err(_)) | Err(_) => return seen.waiting("/healthz"),
-    }
-    if target.ready == Ready::Http {
-        return seen;
-    }
-    handshake(target, opening, seen).await
+/// One way through the layers. What was seen so far stays seen when it is cut short.
+struct Probing<'a> {
+    target: &'a Target,
+    /// Longest time that one layer may take.
+    limit: Duration,
+    seen: &'a mut Seen,
+    /// Whether something above TCP answered.
+    spoke: bool,
 }
 
-async fn handshake(target: &Target, opening: Opening, mut seen: Seen) -> Seen {
-    let (token, password) = (target.credential.token(), target.credential.password());
-    let mut challenged = false;
-    let shaken = timeout(
-        LAYER_TIMEOUT,
-        opening.shake_hands(|_| {
-            challenged = true;
-            ConnectParams::backend("supervisor:probe", &[], token, password)
-        }),
-    )
-    .await;
-    seen.probe.challenge = challenged;
-    match shaken {
-        Ok(Ok(gateway)) => {
-            seen.probe.hello = true;
-            seen.version = Some(gateway.hello.server.version.clone());
-            gateway.close().await;
-            seen
+impl Probing<'_> {
+    /// What is missing, in words.
+    async fn layers(&mut self) -> Option<String> {
+        let Target { port, leader, ready, .. } = *self.target;
+        let opening = match timeout(self.limit, Opening::to(port)).await {
+            Ok(Ok(opening)) => opening,
+            _ => return Some(format!("port {port}")),
+        };
+        match socket::who_answers(port, Some(leader)) {
+            Answers::Ours => self.seen.probe.tcp = true,
+            Answers::OtherUser(_) | Answers::OtherProcess => {
+                return Some(format!("port {port}, which another process holds"));
+            }
+            Answers::Nobody => {
+                self.seen.probe.tcp = true;
+                return Some(format!("port {port}"));
+            }
         }
-        Ok(Err(Trouble::Fault(fault))) if fault.retryable != Some(true) => {
-            refused(target, seen, &fault.message).await
+        if ready == Ready::Tcp {
+            return None;
         }
-        Ok(Err(Trouble::Fault(fault))) => seen.waiting(fault.message),
-        Ok(Err(Trouble::Foreign(why))) => seen.waiting(format!("the Gateway protocol: {why}")),
-        Ok(Err(Trouble::Refused(_) | Trouble::Closed(_))) | Err(_) => {
-            let layer = if challenged { "hello-ok" } else { "connect.challenge" };
-            seen.waiting(layer)
+        let health = timeout(self.limit, http::get(port, "/healthz")).await;
+        self.spoke = matches!(health, Ok(Ok(_)));
+        match health {
+            Ok(Ok(answer)) if answer.status == 200 => self.seen.probe.http = true,
+            Ok(Ok(answer)) => {
+                if ready == Ready::Gateway {
+                    // It is not well, but does it speak?
+                    self.handshake(opening).await;
+                }
+                return Some(format!("/healthz, which answers {}", answer.status));
+            }
+            Ok(Err(_)) | Err(_) => return Some("/healthz".into()),
+        }
+        if ready == Ready::Http {
+            return None;
+        }
+        self.handshake(opening).await
+    }
+
+    async fn handshake(&mut self, opening: Opening) -> Option<String> {
+        let credential = &self.target.credential;
+        let (token, password) = (credential.token(), credential.password());
+        let challenged = &mut self.seen.probe.challenge;
+        let shaken = timeout(
+            self.limit,
+            opening.shake_hands(|_| {
+                *challenged = true;
+                ConnectParams::backend("supervisor:probe", &[], token, password)
+            }),
+        )
+        .await;
+        match shaken {
+            Ok(Ok(gateway)) => {
+                self.seen.probe.hello = true;
+                self.seen.version = Some(gateway.hello.server.version.clone());
+                gateway.close().await;
+                None
+            }
+            Ok(Err(Trouble::Fault(fault))) if fault.retryable != Some(true) => {
+                self.refused(&fault.message).await
+            }
+            Ok(Err(Trouble::Fault(fault))) => Some(fault.message),
+            Ok(Err(Trouble::Foreign(why))) => Some(format!("the Gateway protocol: {why}")),
+            Ok(Err(Trouble::Refused(_) | Trouble::Closed(_))) | Err(_) => {
+                Some(self.seen.first_missing().into())
+            }
         }
     }
-}
 
-/// A gateway that refuses our credential is up all the same when it says so itself; what is missing is told.
-async fn refused(target: &Target, mut seen: Seen, message: &str) -> Seen {
-    match timeout(LAYER_TIMEOUT, http::get(target.port, "/startupz")).await {
-        Ok(Ok(answer)) if answer.status == 200 => {
-            seen.warning = Some(format!(
-                "the gateway runs but refuses the credential in its openclaw.json: {message}; restart it if the \
-                 file was changed"
-            ));
-            seen
+    /// A gateway that refuses our credential is up all the same when it says so itself; what is missing is told.
+    async fn refused(&mut self, message: &str) -> Option<String> {
+        match timeout(self.limit, http::get(self.target.port, "/startupz")).await {
+            Ok(Ok(answer)) if answer.status == 200 => {
+                self.seen.warning = Some(format!(
+                    "the gateway runs but refuses the credential in its openclaw.json: {message}; restart it if \
+                     the file was changed"
+                ));
+                None
+            }
+            _ => Some("/startupz".into()),
         }
-        _ => seen.waiting("/startupz"),
     }
 }

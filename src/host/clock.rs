@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::system;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 /// Measures from its start on.
@@ -31,6 +32,11 @@ pub fn every(distance: Duration) -> Interval {
     let mut interval = interval_at(Instant::now() + distance, distance);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
+}
+
+/// How long the machine has slept since it was booted; the steady clock stood still for that long.
+pub fn slept() -> Duration {
+    system::slept()
 }
 
 /// Milliseconds since the epoch.

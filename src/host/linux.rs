@@ -11,6 +11,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::SockDiagMessage;
@@ -18,6 +19,7 @@ use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use nix::sys::signal::Signal;
+use nix::time::ClockId;
 
 use super::census::{Details, Line};
 use super::socket::Listener;
@@ -212,6 +214,12 @@ pub fn close_on_exec_from(first: u32) {
     unsafe {
         nix::libc::syscall(nix::libc::SYS_close_range, first, u32::MAX, nix::libc::CLOSE_RANGE_CLOEXEC);
     }
+}
+
+/// How long the machine has slept since it was booted.
+pub fn slept() -> Duration {
+    let read = |clock| nix::time::clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
+    read(ClockId::CLOCK_BOOTTIME).saturating_sub(read(ClockId::CLOCK_MONOTONIC))
 }
 
 /// Makes orphaned descendants of this process its children.

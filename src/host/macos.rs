@@ -7,11 +7,13 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
 use nix::sys::signal::Signal;
+use nix::time::ClockId;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use super::census::{Details, Line};
@@ -136,6 +138,12 @@ pub fn close_on_exec_from(first: u32) {
             nix::libc::fcntl(descriptor, nix::libc::F_SETFD, nix::libc::FD_CLOEXEC);
         }
     }
+}
+
+/// How long the machine has slept since it was booted.
+pub fn slept() -> Duration {
+    let read = |clock| nix::time::clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
+    read(ClockId::CLOCK_MONOTONIC).saturating_sub(read(ClockId::CLOCK_UPTIME_RAW))
 }
 
 /// macOS has no subreaper: orphans go to launchd, and only the process group is swept.

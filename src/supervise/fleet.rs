@@ -208,6 +208,11 @@ impl Fleet {
         self.members.get(name).map(|member| &member.instance)
     }
 
+    /// How one profile is looked after.
+    pub fn policy(&self, name: &ProfileName) -> Option<&Policy> {
+        self.members.get(name).map(|member| &member.policy)
+    }
+
     /// What people and scripts see of one profile; while a run is swept it is stopping.
     pub fn state(&self, name: &ProfileName) -> Option<State> {
         let member = self.members.get(name)?;

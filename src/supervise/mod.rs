@@ -1,7 +1,7 @@
 //! The life of supervised children as pure decisions: `instance` is one child (state × event), `policy` how
-//! long to wait and when to give up, `echo` whether it always dies of the same, `sweep` the end of a run,
-//! `memory` whether it uses too much, `fleet`
-//! all of them with their orders.
+//! long to wait and when to give up, `echo` whether it always dies of the same, `sweep` the end of a run, `watch`
+//! whether one that was ready still does anything, `memory` whether it uses too much, `fleet` all of them with their
+//! orders.
 //! Nothing here knows a clock, a process or a generator of random numbers: moments and jitter are handed in,
 //! and what shall be done comes back as data for the driver.
 
@@ -13,6 +13,7 @@ pub mod policy;
 pub mod record;
 pub mod sweep;
 mod turn;
+pub mod watch;
 
 pub use fleet::{Fleet, Tagged};
 pub use instance::{Condition, Instance};

@@ -74,7 +74,7 @@ fn run(knobs: &Knobs) -> io::Result<ExitCode> {
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, knobs.port))?;
         left::leave(knobs, &listener)?;
-        serve::spawn(listener, knobs.mode, knobs.hang_after, knobs.record.as_deref())?;
+        serve::spawn(listener, knobs)?;
     }
     if wait(&stop, due) {
         return Ok(end_of(knobs, &stop));

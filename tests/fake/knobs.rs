@@ -24,6 +24,18 @@ pub struct Knobs {
     /// Accepts but no longer answers, this many milliseconds after it began to listen.
     #[arg(long, value_name = "MS", value_parser = millis)]
     pub hang_after: Option<Duration>,
+    /// Answers its health path and is silent on every WebSocket, this many milliseconds after it began to listen.
+    #[arg(long, value_name = "MS", value_parser = millis)]
+    pub stuck_after: Option<Duration>,
+    /// Closes its listener this many milliseconds after it began to listen, and lives on.
+    #[arg(long, value_name = "MS", value_parser = millis)]
+    pub close_after: Option<Duration>,
+    /// Thinks for this many milliseconds before it answers anything, once it has said `hello-ok` for the first time.
+    #[arg(long, value_name = "MS", value_parser = millis)]
+    pub slow: Option<Duration>,
+    /// Answers every other connection only, once it has said `hello-ok` for the first time.
+    #[arg(long)]
+    pub flap: bool,
     /// Ends by itself this many milliseconds after its start.
     #[arg(long, value_name = "MS", value_parser = millis)]
     pub exit_after: Option<Duration>,

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
-use crate::knobs::Mode;
+use crate::knobs::{Knobs, Mode};
 
 /// Longest request head, in bytes.
 const HEAD_MAX: usize = 16 * 1024;
@@ -21,6 +21,12 @@ const HEAD_MAX: usize = 16 * 1024;
 struct Service {
     mode: Mode,
     hangs_at: Option<Instant>,
+    stuck_at: Option<Instant>,
+    slow: Option<Duration>,
+    flap: bool,
+    /// Whether anybody was let in yet.
+    greeted: AtomicBool,
+    rounds: AtomicUsize,
     record: Option<Mutex<File>>,
 }
 
@@ -28,18 +34,22 @@ struct Service {
 ///
 /// # Errors
 /// When the file for `record` cannot be opened.
-pub fn spawn(
-    listener: TcpListener,
-    mode: Mode,
-    hang_after: Option<Duration>,
-    record: Option<&Path>,
-) -> io::Result<()> {
-    let open = |path| File::options().create(true).append(true).open(path).map(Mutex::new);
+pub fn spawn(listener: TcpListener, knobs: &Knobs) -> io::Result<()> {
+    let open =
+        |path: &std::path::PathBuf| File::options().create(true).append(true).open(path).map(Mutex::new);
     let service = Arc::new(Service {
-        mode,
-        hangs_at: hang_after.map(|after| Instant::now() + after),
-        record: record.map(open).transpose()?,
+        mode: knobs.mode,
+        hangs_at: knobs.hang_after.map(|after| Instant::now() + after),
+        stuck_at: knobs.stuck_after.map(|after| Instant::now() + after),
+        slow: knobs.slow,
+        flap: knobs.flap,
+        greeted: AtomicBool::new(false),
+        rounds: AtomicUsize::new(0),
+        record: knobs.record.as_ref().map(open).transpose()?,
     });
+    if let Some(after) = knobs.close_after {
+        return close_after(listener, service, after);
+    }
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let service = Arc::clone(&service);
@@ -50,7 +60,39 @@ pub fn spawn(
     Ok(())
 }
 
+/// Serves for `after`, then closes the listener.
+fn close_after(listener: TcpListener, service: Arc<Service>, after: Duration) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    thread::spawn(move || {
+        let (_never, pace) = std::sync::mpsc::channel::<()>();
+        let due = Instant::now() + after;
+        while Instant::now() < due {
+            if let Ok((stream, _)) = listener.accept() {
+                let service = Arc::clone(&service);
+                thread::spawn(move || stream.set_nonblocking(false).and_then(|()| service.serve(stream)));
+            }
+            let _ = pace.recv_timeout(Duration::from_millis(2));
+        }
+    });
+    Ok(())
+}
+
 impl Service {
+    /// Waits before an answer where it is slow by now.
+    fn think(&self) {
+        if let Some(slow) = self.slow.filter(|_| self.greeted.load(Ordering::SeqCst)) {
+            let (_never, pace) = std::sync::mpsc::channel::<()>();
+            let _ = pace.recv_timeout(slow);
+        }
+    }
+
+    /// Whether this connection is one of those that are not answered.
+    fn flaps(&self) -> bool {
+        self.flap
+            && self.greeted.load(Ordering::SeqCst)
+            && self.rounds.fetch_add(1, Ordering::SeqCst).is_multiple_of(4)
+    }
+
     /// Serves one connection until its client leaves.
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
@@ -58,11 +100,15 @@ impl Service {
             return drain(&mut stream);
         }
         let head = read_head(&mut stream)?;
-        if self.hangs() {
+        if self.hangs() || self.flaps() {
             return drain(&mut stream);
         }
+        self.think();
         let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
         if self.mode == Mode::Ws && text.contains("upgrade: websocket") {
+            if self.stuck_at.is_some_and(|at| Instant::now() >= at) {
+                return drain(&mut stream);
+            }
             let socket = accept(Replay { head: head.into(), stream }).map_err(io::Error::other)?;
             return self.speak(socket);
         }
@@ -101,6 +147,7 @@ impl Service {
             }
             let request: Value = serde_json::from_str(&text)?;
             send(&mut socket, &answer(&request))?;
+            self.greeted.store(true, Ordering::SeqCst);
         }
     }
 }

@@ -27,6 +27,8 @@ mod b2_inherited;
 mod b3_together;
 mod b6_taken_blocks;
 mod c10_memory;
+mod c1_slow_boots;
+mod c2_frozen;
 mod c5_restart_storms;
 mod c6_left_behind;
 mod d1_bystanders;

@@ -1,18 +1,21 @@
 //! The loop: the supervisor's only clock. It hands events to the pure fleet and turns the actions that come
 //! back into processes, timers, probes and files. It decides nothing itself.
 
+mod clock;
 mod rearm;
 mod runs;
+mod watching;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
-use std::time::Duration;
 
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 pub use rearm::Given;
+
+use clock::Clock;
 
 use super::Setup;
 use super::journal::{self, Journal};
@@ -25,14 +28,11 @@ use crate::host::clock::epoch_ms;
 use crate::host::{crash, process};
 use crate::supervise::{Action, Condition, Event, Fleet, Policy, Report, Run, Tagged, Timer};
 
-/// Distance between two rounds of probes of the gateways that are ready; all profiles share a round.
-const PULSE: Duration = Duration::from_secs(20);
-
 /// The supervisor's loop and all that it owns.
 pub struct Driver {
     setup: Setup,
     status: SupervisorStatus,
-    began: Instant,
+    clock: Clock,
     fleet: Fleet,
     members: BTreeMap<ProfileName, Member>,
     timers: HashMap<ProfileName, (Timer, Moment)>,
@@ -40,7 +40,6 @@ pub struct Driver {
     notes: mpsc::UnboundedSender<Note>,
     inbox: mpsc::UnboundedReceiver<Note>,
     children: SignalStream,
-    next_pulse: Instant,
     next_look: Instant,
 }
 
@@ -59,7 +58,7 @@ impl Driver {
         let driver = Driver {
             setup,
             status,
-            began: Instant::now(),
+            clock: Clock::start(),
             fleet: Fleet::new(),
             members: BTreeMap::new(),
             timers: HashMap::new(),
@@ -67,7 +66,6 @@ impl Driver {
             notes,
             inbox,
             children,
-            next_pulse: Instant::now() + PULSE,
             next_look: Instant::now(),
         };
         Ok((driver, orders))
@@ -79,13 +77,14 @@ impl Driver {
         tokio::pin!(stop);
         while !self.fleet.drained() {
             let due = self.timers.values().map(|(_, at)| *at).min();
-            let due = due.map(|at| self.began + at.since_start());
-            let pulsing = self.members.values().any(|member| member.live.is_some());
+            let wake = self.clock.arm(due, self.next_round());
             tokio::select! {
                 _ = self.children.recv() => self.reap(),
                 Some(note) = self.inbox.recv() => self.take(note),
-                () = sleep_until(due.unwrap_or(self.began)), if due.is_some() => self.fire(),
-                () = sleep_until(self.next_pulse), if pulsing => self.pulse(),
+                () = sleep_until(wake.unwrap_or(self.next_look)), if wake.is_some() => {
+                    self.fire();
+                    self.pulse();
+                }
                 () = sleep_until(self.next_look), if self.has_given_up() => self.look_at_given_up(),
                 () = &mut stop, if !self.fleet.is_draining() => self.drain(),
             }
@@ -118,7 +117,7 @@ impl Driver {
     }
 
     fn now(&self) -> Moment {
-        Moment::new(self.began.elapsed())
+        self.clock.now()
     }
 
     fn enlist(&mut self, name: &ProfileName, intent: Intent) {
@@ -143,16 +142,11 @@ impl Driver {
                 if let Some(live) = self.live(&name, run) {
                     live.seen = Some(*seen);
                     self.event(&name, Event::Ready { run });
+                    self.begin_watch(&name, run);
                 }
             }
             Note::Weighed(name, run, bytes) => self.weighed(&name, run, bytes),
-            Note::Probed(name, run, seen) => {
-                if let Some(live) = self.live(&name, run) {
-                    let healthy = seen.is_ready();
-                    live.seen = Some(*seen);
-                    self.event(&name, Event::Probed { run, healthy });
-                }
-            }
+            Note::Probed(name, run, number, look) => self.probed(&name, run, number, *look),
         }
     }
 

@@ -1,9 +1,8 @@
 //! The driver's hands on a run: launching it, signalling and probing it, and seeing it end.
 
 use nix::sys::signal::Signal as KernelSignal;
-use tokio::time::Instant;
 
-use super::{Driver, PULSE, jitter};
+use super::{Driver, jitter};
 use crate::base::record::State;
 use crate::base::{Kind, ProfileName, Result};
 use crate::daemon::capture::{self, Capture};
@@ -118,32 +117,6 @@ impl Driver {
             live.prober = Some(task.abort_handle());
         }
         crash::point("starting");
-    }
-
-    /// One round of probes of everything that is ready, all at once, so that the supervisor wakes as rarely
-    /// with ten profiles as with one.
-    pub(super) fn pulse(&mut self) {
-        self.next_pulse = Instant::now() + PULSE;
-        let ready: Vec<ProfileName> = self
-            .fleet
-            .names()
-            .filter(|name| matches!(self.fleet.state(name), Some(State::Ready | State::Degraded)))
-            .cloned()
-            .collect();
-        for name in ready {
-            let Some(member) = self.members.get(&name) else { continue };
-            let (Some(target), Some(live)) = (member.target(&self.setup), &member.live) else { continue };
-            let run = live.run;
-            let (notes, leader) = (self.notes.clone(), live.pid);
-            let (weighing, weighed) = (self.notes.clone(), name.clone());
-            tokio::task::spawn_blocking(move || {
-                let _ = weighing.send(Note::Weighed(weighed, run, process::memory_of_tree(leader)));
-            });
-            tokio::spawn(async move {
-                let seen = ready::once(&target).await;
-                let _ = notes.send(Note::Probed(name, run, Box::new(seen)));
-            });
-        }
     }
 
     /// Takes what a run uses: a crossing of its mark is told once, and answered as the manifest wants it.

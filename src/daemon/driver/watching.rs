@@ -1,0 +1,118 @@
+//! Looking after runs that are ready: rounds of probes when `supervise::watch` wants them, what they showed, and
+//! the beginning of a hung run's end.
+
+use super::Driver;
+use crate::base::record::State;
+use crate::base::{Moment, ProfileName};
+use crate::daemon::mailbox::Note;
+use crate::daemon::ready::{self, Look};
+use crate::host::process;
+use crate::profile::resolved::Ready;
+use crate::supervise::watch::{Round, Verdict, Watch};
+use crate::supervise::{Event, Policy, Run};
+
+impl Driver {
+    /// Begins to watch a run that has just become ready.
+    pub(super) fn begin_watch(&mut self, name: &ProfileName, run: Run) {
+        let (now, policy) = (self.clock.now(), self.policy(name));
+        if let Some(live) = self.live(name, run) {
+            live.watch = Some(Watch::new(now, &policy));
+        }
+    }
+
+    /// When the next round of probes is due.
+    pub(super) fn next_round(&self) -> Option<Moment> {
+        self.members.values().filter_map(|member| member.live.as_ref()?.watch.as_ref()?.due()).min()
+    }
+
+    /// One round of probes of everything that is due, all at once.
+    pub(super) fn pulse(&mut self) {
+        self.notice_absence();
+        let now = self.clock.now();
+        let names: Vec<ProfileName> = self.members.keys().cloned().collect();
+        for name in names {
+            let policy = self.policy(&name);
+            let watched = matches!(self.fleet.state(&name), Some(State::Ready | State::Degraded));
+            let Some(member) = self.members.get_mut(&name) else { continue };
+            let Some(live) = member.live.as_mut() else { continue };
+            if !watched {
+                live.watch = None;
+                continue;
+            }
+            let Some(ask) = live.watch.as_mut().and_then(|watch| watch.ask(now, &policy)) else { continue };
+            let (run, leader, notes) = (live.run, live.pid, self.notes.clone());
+            let Some(target) = member.target(&self.setup) else { continue };
+            let (weighing, weighed) = (self.notes.clone(), name.clone());
+            tokio::task::spawn_blocking(move || {
+                let _ = weighing.send(Note::Weighed(weighed, run, process::memory_of_tree(leader)));
+            });
+            tokio::spawn(async move {
+                let mut look = ready::look(&target, ask.limit).await;
+                if !look.seen.is_ready() {
+                    let used = tokio::task::spawn_blocking(move || process::usage_of_tree(leader).cpu_ms);
+                    look.cpu_ms = used.await.ok();
+                }
+                let _ = notes.send(Note::Probed(name, run, ask.number, Box::new(look)));
+            });
+        }
+    }
+
+    /// Takes what a round showed.
+    pub(super) fn probed(&mut self, name: &ProfileName, run: Run, number: u64, look: Look) {
+        self.notice_absence();
+        let (now, policy) = (self.clock.now(), self.policy(name));
+        let http_only = self.members.get(name).and_then(|member| member.profile.as_ref());
+        let http_only = http_only.is_some_and(|profile| profile.ready == Ready::Http);
+        let Some(live) = self.live(name, run) else { return };
+        let round = Round {
+            well: look.seen.is_ready(),
+            answered: look.seen.is_ready() || look.seen.probe.challenge || (http_only && look.spoke),
+            spoke: look.spoke,
+            took: look.took,
+            cpu: look.cpu_ms.map(std::time::Duration::from_millis),
+        };
+        let Some(verdict) = live.watch.as_mut().and_then(|watch| watch.take(number, round, now, &policy))
+        else {
+            return;
+        };
+        let missing = look.seen.waiting_for.clone().unwrap_or_default();
+        live.seen = Some(look.seen);
+        match verdict {
+            Verdict::Well => self.event(name, Event::Probed { run, healthy: true }),
+            Verdict::Doubt => self.publish(name),
+            Verdict::Degraded => {
+                tracing::warn!(profile = %name, missing, "it answers late or not at all");
+                self.event(name, Event::Probed { run, healthy: false });
+                self.publish(name);
+            }
+            Verdict::Hung => self.confirm_hang(name, run, &missing),
+        }
+    }
+
+    /// A hang is confirmed: what shows why is to be collected before the run is ended, since it ends with it.
+    fn confirm_hang(&mut self, name: &ProfileName, run: Run, missing: &str) {
+        tracing::error!(profile = %name, missing, "it is alive but answers nothing; ending it");
+        if let Some(live) = self.live(name, run) {
+            live.watch = None;
+        }
+        self.event(name, Event::Hung { run });
+    }
+
+    /// Where the supervisor itself was away, what its probes waited for meanwhile tells nothing.
+    pub(super) fn notice_absence(&mut self) {
+        let now = self.clock.now();
+        if !self.clock.was_away() {
+            return;
+        }
+        tracing::info!("the supervisor was away; probing anew");
+        for member in self.members.values_mut() {
+            if let Some(watch) = member.live.as_mut().and_then(|live| live.watch.as_mut()) {
+                watch.restart(now);
+            }
+        }
+    }
+
+    fn policy(&self, name: &ProfileName) -> Policy {
+        self.fleet.policy(name).cloned().unwrap_or_default()
+    }
+}
