@@ -71,6 +71,8 @@ pub enum Note {
     Ready(ProfileName, Run, Box<Seen>),
     /// What a run's tree uses, in bytes.
     Weighed(ProfileName, Run, u64),
+    /// The evidence about a hung run was collected.
+    Hung(ProfileName, Run),
     /// A later round of probes, by its number, came back.
     Probed(ProfileName, Run, u64, Box<Look>),
 }

@@ -15,6 +15,9 @@ fn replaced(world: &World, name: &str, before: u32) -> u32 {
     let back = world.until(name, "a new run", |status| status["state"] == "ready" && status["pid"] != before);
     assert!(!look::is_alive(before), "{name}: the hung one is gone");
     assert!(world.journal().contains("alive but answers nothing"), "{name}");
+    let kept = std::fs::read_dir(world.kept("evidence")).unwrap().flatten();
+    let told = kept.filter(|file| file.file_name().to_string_lossy().starts_with(name)).count();
+    assert!(told >= 1, "{name}: no evidence");
     pid(&back)
 }
 

@@ -146,6 +146,7 @@ impl Driver {
                 }
             }
             Note::Weighed(name, run, bytes) => self.weighed(&name, run, bytes),
+            Note::Hung(name, run) => self.event(&name, Event::Hung { run }),
             Note::Probed(name, run, number, look) => self.probed(&name, run, number, *look),
         }
     }

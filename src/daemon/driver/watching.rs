@@ -1,15 +1,21 @@
 //! Looking after runs that are ready: rounds of probes when `supervise::watch` wants them, what they showed, and
 //! the beginning of a hung run's end.
 
+use std::time::Duration;
+
 use super::Driver;
 use crate::base::record::State;
 use crate::base::{Moment, ProfileName};
+use crate::daemon::evidence;
 use crate::daemon::mailbox::Note;
 use crate::daemon::ready::{self, Look};
 use crate::host::process;
 use crate::profile::resolved::Ready;
 use crate::supervise::watch::{Round, Verdict, Watch};
 use crate::supervise::{Event, Policy, Run};
+
+/// Longest time that collecting evidence may hold up the end of a hung run.
+const EVIDENCE_LIMIT: Duration = Duration::from_secs(5);
 
 impl Driver {
     /// Begins to watch a run that has just become ready.
@@ -69,7 +75,7 @@ impl Driver {
             answered: look.seen.is_ready() || look.seen.probe.challenge || (http_only && look.spoke),
             spoke: look.spoke,
             took: look.took,
-            cpu: look.cpu_ms.map(std::time::Duration::from_millis),
+            cpu: look.cpu_ms.map(Duration::from_millis),
         };
         let Some(verdict) = live.watch.as_mut().and_then(|watch| watch.take(number, round, now, &policy))
         else {
@@ -92,10 +98,28 @@ impl Driver {
     /// A hang is confirmed: what shows why is to be collected before the run is ended, since it ends with it.
     fn confirm_hang(&mut self, name: &ProfileName, run: Run, missing: &str) {
         tracing::error!(profile = %name, missing, "it is alive but answers nothing; ending it");
-        if let Some(live) = self.live(name, run) {
-            live.watch = None;
-        }
-        self.event(name, Event::Hung { run });
+        let profile = self.members.get(name).and_then(|member| member.profile.clone());
+        let Some(live) = self.live(name, run) else { return };
+        live.watch = None;
+        let (pid, lines) = (live.pid, live.capture.told());
+        let probe = live.seen.as_ref().map(|seen| seen.probe).unwrap_or_default();
+        let (directory, notes) = (self.setup.paths.evidence_dir.clone(), self.notes.clone());
+        let name = name.clone();
+        tokio::spawn(async move {
+            let collecting = tokio::task::spawn_blocking(move || match profile {
+                Some(profile) => evidence::collect(&directory, &profile, pid, &lines, probe).map(Some),
+                None => Ok(None),
+            });
+            match tokio::time::timeout(EVIDENCE_LIMIT, collecting).await {
+                Ok(Ok(Ok(Some(file)))) => {
+                    tracing::info!(profile = %name, file = %file.display(), "evidence kept")
+                }
+                Ok(Ok(Err(error))) => tracing::warn!(profile = %name, %error, "no evidence could be kept"),
+                // Evidence is good to have; the end of the hang does not wait for it.
+                _ => {}
+            }
+            let _ = notes.send(Note::Hung(name, run));
+        });
     }
 
     /// Where the supervisor itself was away, what its probes waited for meanwhile tells nothing.
