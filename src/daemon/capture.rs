@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::host::output;
 use crate::host::rotate::RotatingFile;
+use crate::profile::poll_clash;
 
 /// Size at which a profile's log is rotated, in bytes.
 const LOG_BYTES: u64 = 5 * 1024 * 1024;
@@ -42,6 +43,8 @@ struct Sink {
     file: Option<RotatingFile>,
     lines: VecDeque<String>,
     partial: Vec<u8>,
+    /// Lines that say that another program logs in with the same bot.
+    clashes: u32,
 }
 
 impl Capture {
@@ -50,7 +53,8 @@ impl Capture {
         let file = RotatingFile::open(path, LOG_BYTES, LOGS_KEPT)
             .inspect_err(|error| tracing::warn!(%error, "the output cannot be kept"))
             .ok();
-        let sink = Arc::new(Mutex::new(Sink { file, lines: VecDeque::new(), partial: Vec::new() }));
+        let sink =
+            Arc::new(Mutex::new(Sink { file, lines: VecDeque::new(), partial: Vec::new(), clashes: 0 }));
         let reader = Arc::new(reader);
         let task = tokio::spawn(read_on(Arc::clone(&reader), Arc::clone(&sink)));
         Capture { reader, sink, task }
@@ -61,6 +65,11 @@ impl Capture {
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         self.take_rest(&mut sink);
         sink.lines.iter().cloned().collect()
+    }
+
+    /// How many lines so far said that another program logs in with the same bot.
+    pub fn clashes(&self) -> u32 {
+        self.sink.lock().unwrap_or_else(PoisonError::into_inner).clashes
     }
 
     /// Takes what is still in the pipe after the run has ended, and returns its last lines, oldest first.
@@ -142,6 +151,9 @@ impl Sink {
         self.partial.clear();
         if line.is_empty() {
             return;
+        }
+        if poll_clash::channel_of(&line).is_some() {
+            self.clashes = self.clashes.saturating_add(1);
         }
         if self.lines.len() == LINES_KEPT {
             self.lines.pop_front();

@@ -15,9 +15,9 @@ use crate::host::clock::epoch_ms;
 use crate::host::process::{self, Usage};
 use crate::host::signal;
 use crate::host::tree::Track;
-use crate::profile::Profile;
 use crate::profile::resolved::OnMemoryHigh;
 use crate::profile::status::described;
+use crate::profile::{Profile, poll_clash};
 use crate::supervise::echo::telling;
 use crate::supervise::memory::{self, Crossing};
 use crate::supervise::watch::Watch;
@@ -110,6 +110,8 @@ pub struct Member {
     name: ProfileName,
     /// As it was last resolved; unknown until its first launch was prepared.
     pub profile: Option<Profile>,
+    /// What it shares by permission, and with whom, as of its last launch.
+    pub shared: Vec<(String, ProfileName)>,
     /// What its last run was made of.
     pub runtime: Option<Runtime>,
     /// Why the next launch is made.
@@ -134,6 +136,7 @@ impl Member {
         Member {
             name,
             profile: None,
+            shared: Vec::new(),
             runtime: None,
             occasion: Occasion::Again,
             repaired: false,
@@ -204,6 +207,7 @@ impl Member {
                 status.version.clone_from(&seen.version);
                 status.warnings.extend(seen.warning.clone());
             }
+            status.warnings.extend(poll_clash::warning(&self.name, live.capture.clashes(), &self.shared));
         }
         status
     }

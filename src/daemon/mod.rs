@@ -15,6 +15,7 @@ pub mod holder;
 mod journal;
 mod kept;
 mod leftovers;
+mod locks;
 mod mailbox;
 mod member;
 mod order;
@@ -35,6 +36,7 @@ use crate::host::{clock, crash, files, process};
 use crate::link::{address, unix};
 
 pub use kept::kept;
+pub use locks::{Lock, LockVerdict, locks};
 pub use prepare::{Cleared, DISK, Occasion, clear, port_taken, refused_for};
 pub use real::{Chosen, choose, find as find_real};
 pub use setup::Setup;

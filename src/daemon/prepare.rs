@@ -38,6 +38,8 @@ pub struct Cleared {
     pub profile: Profile,
     /// Its state directory's lock first; a primary gateway has the host's slot too.
     pub claims: Vec<Claim>,
+    /// What it shares by permission, mostly a channel, and with whom.
+    pub shared: Vec<(String, ProfileName)>,
 }
 
 /// Everything that a spawn needs.
@@ -48,6 +50,8 @@ pub struct Prepared {
     pub runtime: Runtime,
     /// How it is looked after.
     pub policy: Policy,
+    /// What it shares by permission, and with whom.
+    pub shared: Vec<(String, ProfileName)>,
     argv: Vec<OsString>,
     environment: BTreeMap<String, String>,
     claims: Vec<Claim>,
@@ -71,11 +75,14 @@ pub enum Occasion {
 /// Mostly [`Kind::Config`]: the start is refused for good and the error names the holder and what to do.
 pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> Result<Cleared> {
     let name = profile.name.clone();
+    let mut shared = Vec::new();
     for sharing in sharings(registry)?.iter().filter(|sharing| sharing.concerns(&name)) {
         if !sharing.allowed {
             return Err(refused_for(&name, sharing));
         }
         tracing::warn!(profile = %name, "{}", sharing.message);
+        let other = if sharing.a == name { &sharing.b } else { &sharing.a };
+        shared.push((sharing.what.clone(), other.clone()));
     }
     let state_dir = &profile.paths.state_dir;
     files::private_dir(state_dir)?;
@@ -105,7 +112,7 @@ pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> R
         .caused_by(error)
         .remedy(format!("choose another port in {}", profile.paths.manifest.display())));
     }
-    Ok(Cleared { profile, claims })
+    Ok(Cleared { profile, claims, shared })
 }
 
 /// Refuses a primary gateway while any other gateway runs on the host, whoever started it (invariant I2).
@@ -186,7 +193,8 @@ fn facts(profile: &Profile, locked: bool) -> Result<Facts> {
     let proved = || record.as_ref().filter(|record| record.is_proved(state_dir)).map(|record| record.pid);
     // The real program knows nothing of our lock; its own record of a living process counts as one.
     let state_lock = match locked {
-        true => Some(holder::of(proved())),
+        // One that died before it wrote its record, or has none of ours, is found by its descriptor.
+        true => Some(holder::of(proved().or_else(|| lock::holder_of(state_dir)))),
         false => foreign::owner_of(state_dir).map(|pid| holder::of(Some(pid))),
     };
     Ok(Facts { listeners: listeners.collect(), state_lock, own_pids: Vec::new() })
@@ -233,7 +241,7 @@ pub fn launch(
     if first {
         leftovers::end(&profile);
     }
-    let Cleared { profile, claims } = clear(&registry, profile, occasion)?;
+    let Cleared { profile, claims, shared } = clear(&registry, profile, occasion)?;
     let found = real::choose(&profile, &setup.environment)?;
     let (runtime, program) = (found.runtime(), process::own_program());
     if let Some(real) = found.installed().filter(|_| repair) {
@@ -250,6 +258,7 @@ pub fn launch(
         argv,
         environment,
         claims,
+        shared,
         pipe: setup.run_dir().join(format!("{name}.out")),
         track: mark.map(|mark| Track::new(mark, &profile.paths.state_dir)),
         runtime,

@@ -129,6 +129,20 @@ fn place(path: &Path, text: &str, durable: Durable) -> io::Result<()> {
     written
 }
 
+/// Whether `entry` is what a writer of the file `name` left half done when it died.
+pub fn is_draft_of(entry: &str, name: &str) -> bool {
+    entry.strip_prefix('.').and_then(|rest| rest.strip_prefix(name)).is_some_and(|rest| {
+        let pid = rest.strip_prefix('.').and_then(|rest| rest.strip_suffix(".tmp"));
+        pid.is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+/// When the file at `path` was last written, in milliseconds since the epoch; `None` when there is none.
+pub fn modified_ms(path: &Path) -> Option<u64> {
+    let meta = fs::metadata(path).ok()?;
+    u64::try_from(meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000).ok()
+}
+
 /// Opens `path` for appending, mode 0600, creating it when it is missing.
 ///
 /// # Errors

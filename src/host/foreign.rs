@@ -16,28 +16,47 @@ struct Lock {
     state_dir: Option<PathBuf>,
 }
 
-/// The living process that a lock file of the real program names for `state_dir`, looking where this version
-/// keeps it and where older ones did.
-pub fn owner_of(state_dir: &Path) -> Option<u32> {
-    let folder = format!("openclaw-{}", super::process::own_user());
-    let current = files::real_path(state_dir).join("tmp").join(&folder);
-    // Older versions kept it in the system's folder for temporary files, named by a hash of the configuration's path.
-    let older = Path::new("/tmp").join(&folder);
-    owner_in(&current, None).or_else(|| owner_in(&older, Some(&files::real_path(state_dir))))
+/// One lock file of the real program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The file.
+    pub path: PathBuf,
+    /// The process that it names; none when it cannot be read.
+    pub pid: Option<u32>,
+    /// Whether that process lives and is the same one.
+    pub lives: bool,
 }
 
-/// The living owner that a lock file in `folder` names; with `meant`, only one that says it is for that state
-/// directory.
-fn owner_in(folder: &Path, meant: Option<&Path>) -> Option<u32> {
-    let names = files::entries(folder).ok()?;
-    let locks = names.iter().filter(|name| name.starts_with("gateway.") && name.ends_with(".lock"));
-    locks.filter_map(|name| read(&folder.join(name))).find_map(|lock| {
-        let ours = meant
-            .is_none_or(|meant| lock.state_dir.as_deref().map(files::real_path).as_deref() == Some(meant));
+/// The living process that a lock file of the real program names for `state_dir`.
+pub fn owner_of(state_dir: &Path) -> Option<u32> {
+    locks_of(state_dir).into_iter().find(|found| found.lives)?.pid
+}
+
+/// The lock files of the real program for `state_dir`, where this version keeps them and where older ones did.
+pub fn locks_of(state_dir: &Path) -> Vec<Found> {
+    let (real, folder) = (files::real_path(state_dir), format!("openclaw-{}", super::process::own_user()));
+    let mut found = locks_in(&real.join("tmp").join(&folder), None);
+    // Older versions kept it in the system's folder for temporary files, named by a hash of the configuration's path.
+    found.extend(locks_in(&Path::new("/tmp").join(&folder), Some(&real)));
+    found
+}
+
+/// The lock files in `folder`; with `meant`, only those that say they are for that state directory.
+fn locks_in(folder: &Path, meant: Option<&Path>) -> Vec<Found> {
+    let names = files::entries(folder).unwrap_or_default();
+    let names = names.iter().filter(|name| name.starts_with("gateway.") && name.ends_with(".lock"));
+    let locks = names.map(|name| folder.join(name)).filter_map(|path| {
+        let lock = read(&path);
+        let dir = || lock.as_ref()?.state_dir.as_deref().map(files::real_path);
+        if meant.is_some() && dir().as_deref() != meant {
+            return None;
+        }
         // Without a start time the number alone proves nothing: it may have been given to another since.
-        let lives = lock.start_time.is_some() && lock.start_time == system::start_time(lock.pid);
-        (ours && lives).then_some(lock.pid)
-    })
+        let lives =
+            |lock: &Lock| lock.start_time.is_some() && lock.start_time == system::start_time(lock.pid);
+        Some(Found { pid: lock.as_ref().map(|lock| lock.pid), lives: lock.as_ref().is_some_and(lives), path })
+    });
+    locks.collect()
 }
 
 fn read(path: &Path) -> Option<Lock> {

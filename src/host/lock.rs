@@ -131,13 +131,18 @@ impl Record {
         }
     }
 
-    /// Writes it into `state_dir`.
+    /// Writes it into `state_dir`, whose claim the caller holds, and takes away what dead writers left half done.
     ///
     /// # Errors
     /// As [`files::write_volatile`].
     pub fn write(&self, state_dir: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
-        files::write_volatile(&state_dir.join(RECORD_NAME), &text)
+        files::write_volatile(&state_dir.join(RECORD_NAME), &text)?;
+        let entries = files::entries(state_dir).unwrap_or_default();
+        for draft in entries.iter().filter(|entry| files::is_draft_of(entry, RECORD_NAME)) {
+            files::remove(&state_dir.join(draft));
+        }
+        Ok(())
     }
 
     /// Reads the record in `state_dir`; `None` when there is none, or it is no record of ours.

@@ -16,6 +16,7 @@ pub mod isolation;
 pub mod launch;
 pub mod manifest;
 pub mod paths;
+pub mod poll_clash;
 pub mod ports;
 pub mod registry;
 pub mod remote;

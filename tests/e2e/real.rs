@@ -214,6 +214,8 @@ fn real_openclaw_that_somebody_started_by_hand_keeps_its_state_directory() {
     world.manifest(&name, &format!("[runtime]\nkind = \"embedded\"\n[gateway]\nport = {other}\n"));
     let refused = world.run(&["profile", "start", &name, "--json"]).refused(78, "state_dir_shared");
     assert_eq!(refused["holder"]["pid"], real.id(), "{refused}");
+    // Earlier than this it has no handler yet.
+    super::world::wait_for("its port", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
     look::signal(real.id(), nix::sys::signal::Signal::SIGTERM);
     assert!(real.wait().unwrap().success(), "it was not touched and ends in order");
     assert_eq!(world.start(&name)["state"], "ready");

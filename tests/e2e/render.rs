@@ -135,6 +135,7 @@ fn a_session_from_nothing_to_ready_and_back() {
             export OPENCLAW_STATE_DIR='~/.openclaw-lookout'
             export OPENCLAW_WORKSPACE_DIR='~/.openclaw-lookout/workspace'
             $ openclaw profile check
+            held: state directory of `lookout` (~/.openclaw-lookout/gateway.lock) by openclaw (pid PID)
             1 profile: nothing is shared
             $ openclaw supervisor status
             supervisor VERSION: pid PID, 1 profile, N MiB, socket RUN/openclaw/supervisor.sock

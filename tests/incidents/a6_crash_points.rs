@@ -20,11 +20,28 @@ fn dies(child: Child, point: &str) {
 }
 
 /// Ends every supervisor, as the machine would; a client may have begun another one in the place of the first.
-fn end_supervisors(world: &World) {
-    for supervisor in world.running("supervisor run") {
-        look::signal(supervisor, Signal::SIGKILL);
-        wait_for("its end", || (!look::is_alive(supervisor)).then_some(()));
-    }
+/// What it was just about to make has its words until it is a gateway, so one look is not enough.
+pub fn end_supervisors(world: &World) {
+    let mut ended = Vec::new();
+    wait_for("the end of all supervisors", || {
+        let running = world.running("supervisor run");
+        for supervisor in &running {
+            // It may be gone by itself since the look.
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(*supervisor as i32), Signal::SIGKILL);
+        }
+        ended.extend(&running);
+        // A process that is ending shows no words any more, and still has its locks.
+        (running.is_empty() && !ended.iter().any(|pid| look::is_alive(*pid))).then_some(())
+    });
+}
+
+/// The gateways of `kept` that run. One that is between fork and exec shows no words, but holds the lock already.
+pub fn survivors(world: &World) -> Vec<u32> {
+    let Ok(folder) = std::fs::File::open(world.state("kept")) else { return Vec::new() };
+    wait_for("a lock that is free or has a gateway", || {
+        let running = world.running("fake-gateway");
+        (!running.is_empty() || folder.try_lock().is_ok()).then_some(running)
+    })
 }
 
 /// A world whose supervisor died at `point` while it obeyed `verbs`; with the gateways that outlived it.
@@ -50,7 +67,7 @@ fn died(point: &str, verbs: &[&str], knobs: &[&str]) -> (World, Vec<u32>) {
         assert!(said(order).code.is_some(), "{point}: no command dies of it");
     }
     end_supervisors(&world);
-    let left = world.running("fake-gateway");
+    let left = survivors(&world);
     assert!(left.len() <= 1, "{point}: {left:?}");
     (world, left)
 }
@@ -147,4 +164,46 @@ fn incident_a6_dead_in_the_foreground() {
         super::foreground::kill(world.serve("kept", port));
         assert_eq!(world.start("kept")["state"], "ready", "{point}");
     }
+}
+
+/// The locks of `kept` that `profile check` tells, as kind and verdict.
+fn locks(world: &World) -> Vec<(String, String)> {
+    let document = world.run(&["profile", "check", "--json"]).ok().json();
+    let locks = document["locks"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let kept = locks.filter(|lock| lock["profile"] == "kept");
+    kept.inspect(|lock| {
+        assert!(lock["path"].as_str().is_some() && lock["ageMs"].is_u64(), "{lock}");
+        assert_eq!(lock["verdict"] == "held", lock["owner"]["pid"].is_u64(), "{lock}");
+    })
+    .map(|lock| (text(&lock["kind"]), text(&lock["verdict"])))
+    .collect()
+}
+
+#[test]
+fn incident_a6_every_lock_is_told_and_the_next_start_leaves_no_stale_one() {
+    let pair = |kind: &str, verdict: &str| (kind.to_owned(), verdict.to_owned());
+    let (world, left) = died("half-gateway.lock", &["start"], &["--boot-delay", "60"]);
+    for gateway in left {
+        look::signal(gateway, Signal::SIGKILL);
+        wait_for("its end", || (!look::is_alive(gateway)).then_some(()));
+    }
+    // The real program leaves its own when it dies.
+    let folder = world.state("kept").join(format!("tmp/openclaw-{}", nix::unistd::geteuid()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let lock = serde_json::json!({"pid": 4_000_000, "startTime": 1, "stateDir": world.state("kept")});
+    std::fs::write(folder.join("gateway.state.lock"), lock.to_string()).unwrap();
+    std::fs::write(world.state("kept").join("gateway.lock"), "{").unwrap();
+    let before = locks(&world);
+    let stale = [pair("state-dir", "stale"), pair("half-written", "stale"), pair("openclaw", "stale")];
+    assert_eq!(before, stale);
+    let told = world.run(&["profile", "check"]).ok().out;
+    assert_eq!(told.matches("harmless").count(), 3, "{told}");
+    let gateway = pid(&world.start("kept"));
+    assert_eq!(locks(&world), [pair("state-dir", "held"), pair("openclaw", "stale")]);
+    assert!(world.run(&["profile", "check"]).ok().out.contains(&format!("(pid {gateway})")));
+    // That one is the real program's to take away, and its next start does.
+    std::fs::remove_file(folder.join("gateway.state.lock")).unwrap();
+    world.run(&["profile", "stop", "kept"]).ok();
+    assert_eq!(locks(&world), [pair("state-dir", "stale")], "of the run that was stopped");
 }

@@ -43,11 +43,8 @@ fn killed(world: &World, moment: Moment) -> Vec<u32> {
     }
     assert!(said(start).code.is_some(), "{moment:?}: no command dies of it");
     // The client may have begun another supervisor, which is as good a place to die.
-    for supervisor in world.running("supervisor run") {
-        look::signal(supervisor, Signal::SIGKILL);
-        wait_for("its end", || (!look::is_alive(supervisor)).then_some(()));
-    }
-    world.running("fake-gateway")
+    super::a6_crash_points::end_supervisors(world);
+    super::a6_crash_points::survivors(world)
 }
 
 #[test]

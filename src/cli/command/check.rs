@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::{Context, render, survey};
-use crate::daemon;
+use crate::daemon::{self, Lock, LockVerdict};
 use crate::profile::isolation::Sharing;
 
 /// Compares all profiles and prints what they share.
@@ -22,9 +22,10 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
         json!({ "code": sharing.code, "severity": severity(sharing), "profile": sharing.a, "other": sharing.b,
             "message": sharing.message, "remedy": sharing.remedy })
     });
+    let locks = daemon::locks(&registry, only)?;
     if context.render.is_json() {
         let conflicts: Vec<_> = documents.collect();
-        context.render.document(&json!({ "ok": refused == 0, "conflicts": conflicts }));
+        context.render.document(&json!({ "ok": refused == 0, "conflicts": conflicts, "locks": locks }));
     } else {
         for sharing in &shared {
             let line = match sharing.allowed {
@@ -32,6 +33,9 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
                 false => format!("{}\n  try: {}\n", sharing.message, sharing.remedy),
             };
             context.render.text(&line);
+        }
+        for lock in locks.iter().filter(|lock| lock.verdict != LockVerdict::Free) {
+            context.render.text(&sentence(lock));
         }
     }
     if refused == 0 {
@@ -43,6 +47,24 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Kind::Conflicts, "profiles_shared", format!("{refused} shared things were found")))
+}
+
+/// A lock in one line.
+fn sentence(lock: &Lock) -> String {
+    let whose = lock.profile.as_ref().map(|name| format!(" of `{name}`")).unwrap_or_default();
+    let thing = format!("{}{whose} ({})", lock.kind.as_str(), lock.path.display());
+    match (lock.verdict, &lock.owner, lock.recorded_pid) {
+        (LockVerdict::Held, Some(owner), _) => {
+            let program = owner.program.as_deref().unwrap_or("a process");
+            let pid = owner.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+            format!("held: {thing} by {program}{pid}\n")
+        }
+        (LockVerdict::Held | LockVerdict::Free, ..) => format!("{}: {thing}\n", lock.verdict.as_str()),
+        (LockVerdict::Stale, _, pid) => {
+            let gone = pid.map(|pid| format!(", left by process {pid}")).unwrap_or_default();
+            format!("stale: {thing}{gone}; harmless, the next start replaces it\n")
+        }
+    }
 }
 
 fn severity(sharing: &Sharing) -> &'static str {

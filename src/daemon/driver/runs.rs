@@ -58,6 +58,7 @@ impl Driver {
         let state_dir = prepared.profile.paths.state_dir.clone();
         let (port, runtime, track) = (prepared.profile.port, prepared.runtime, prepared.track.clone());
         member.profile = Some(prepared.profile.clone());
+        member.shared.clone_from(&prepared.shared);
         let (pid, reader) = prepared.spawn()?;
         crash::point("forked");
         let record = Record::of(name.as_str(), pid, port, runtime);
