@@ -33,9 +33,9 @@ pub fn log_path(directory: &Path, profile: &str) -> PathBuf {
 
 /// One run's output.
 pub struct Capture {
-    reader: Arc<pipe::Receiver>,
+    /// Missing when an adopted run's pipe is gone: it serves on, unheard.
+    reading: Option<(Arc<pipe::Receiver>, JoinHandle<()>)>,
     sink: Arc<Mutex<Sink>>,
-    task: JoinHandle<()>,
 }
 
 struct Sink {
@@ -49,15 +49,17 @@ struct Sink {
 
 impl Capture {
     /// Reads `reader` from now on, into the log at `path`.
-    pub fn start(reader: pipe::Receiver, path: &Path) -> Capture {
+    pub fn start(reader: Option<pipe::Receiver>, path: &Path) -> Capture {
         let file = RotatingFile::open(path, LOG_BYTES, LOGS_KEPT)
             .inspect_err(|error| tracing::warn!(%error, "the output cannot be kept"))
             .ok();
         let sink =
             Arc::new(Mutex::new(Sink { file, lines: VecDeque::new(), partial: Vec::new(), clashes: 0 }));
-        let reader = Arc::new(reader);
-        let task = tokio::spawn(read_on(Arc::clone(&reader), Arc::clone(&sink)));
-        Capture { reader, sink, task }
+        let reading = reader.map(Arc::new).map(|reader| {
+            let task = tokio::spawn(read_on(Arc::clone(&reader), Arc::clone(&sink)));
+            (reader, task)
+        });
+        Capture { reading, sink }
     }
 
     /// The last lines of a run whose leader has ended, what is still in the pipe included.
@@ -74,20 +76,22 @@ impl Capture {
 
     /// Takes what is still in the pipe after the run has ended, and returns its last lines, oldest first.
     pub fn finish(self) -> Vec<String> {
-        self.task.abort();
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         self.take_rest(&mut sink);
+        if let Some((_, task)) = &self.reading {
+            task.abort();
+        }
         sink.lines.iter().cloned().collect()
     }
 
     fn take_rest(&self, sink: &mut Sink) {
-        // The run is over, but what it wrote last may not have been announced yet. One that escaped its group
-        // may write on for ever, so there is an end to the turns.
-        let mut chunk = vec![0; CHUNK_BYTES];
-        for _ in 0..LAST_TURNS {
-            if drain(sink, &mut chunk, |chunk| output::read_now(&self.reader, chunk)) != Flow::More {
-                break;
-            }
+        if let Some((reader, _)) = &self.reading {
+            // The run is over, but what it wrote last may not have been announced yet. One that escaped its
+            // group may write on for ever, so there is an end to the turns.
+            let mut chunk = vec![0; CHUNK_BYTES];
+            let mut turns = 0..LAST_TURNS;
+            let mut turn = || drain(sink, &mut chunk, |chunk| output::read_now(reader, chunk));
+            while turns.next().is_some() && turn() == Flow::More {}
         }
         sink.end_line();
     }
@@ -174,7 +178,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let Output { mut writer, reader } = output::open(&dir.path().join("work.out")).unwrap();
         let log = log_path(dir.path(), "work");
-        let capture = Capture::start(reader, &log);
+        let capture = Capture::start(Some(reader), &log);
         for number in 0..30 {
             writeln!(writer, "line {number}").unwrap();
         }
@@ -191,7 +195,7 @@ mod tests {
     async fn a_line_without_end_is_cut_in_memory() {
         let dir = tempfile::tempdir().unwrap();
         let Output { mut writer, reader } = output::open(&dir.path().join("work.out")).unwrap();
-        let capture = Capture::start(reader, &log_path(dir.path(), "work"));
+        let capture = Capture::start(Some(reader), &log_path(dir.path(), "work"));
         writer.write_all(&vec![b'x'; 10 * LINE_BYTES]).unwrap();
         assert_eq!(capture.finish(), ["x".repeat(LINE_BYTES)]);
     }

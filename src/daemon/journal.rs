@@ -91,22 +91,17 @@ pub fn path_of(directory: &Path, name: &ProfileName) -> PathBuf {
 pub fn wanted_up(directory: &Path) -> Result<Vec<ProfileName>> {
     let names = files::entries(directory)?;
     let known = names.iter().filter_map(|file| file.strip_suffix(".json")?.parse::<ProfileName>().ok());
-    Ok(known
-        .filter(|name| match files::read(&path_of(directory, name)) {
-            Ok(Some(text)) => match serde_json::from_str::<Record>(&text) {
-                Ok(record) => record.intent == Intent::Up,
-                Err(error) => {
-                    tracing::warn!(profile = %name, %error, "its record cannot be read");
-                    false
-                }
-            },
-            Ok(None) => false,
-            Err(error) => {
-                tracing::warn!(profile = %name, %error, "its record cannot be read");
-                false
-            }
-        })
-        .collect())
+    Ok(known.filter(|name| intent(directory, name) == Some(Intent::Up)).collect())
+}
+
+/// The last intent for `name`, where its record tells; one that cannot be read is logged.
+pub fn intent(directory: &Path, name: &ProfileName) -> Option<Intent> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        tracing::warn!(profile = %name, %error, "its record cannot be read");
+    };
+    let text = files::read(&path_of(directory, name)).inspect_err(|error| unreadable(error)).ok()??;
+    let record = serde_json::from_str::<Record>(&text).inspect_err(|error| unreadable(error)).ok()?;
+    Some(record.intent)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{evidence, journal};
+use super::{adoption, evidence, journal};
 use crate::base::{ProfileName, Result};
 use crate::host::files;
 use crate::profile::SupervisorPaths;
@@ -22,7 +22,8 @@ pub fn kept(paths: &SupervisorPaths, name: &ProfileName) -> Result<Vec<PathBuf>>
     let logs = logs.filter(|file| name.as_str() != OWN && file.strip_prefix(&log).is_some_and(is_rotated));
     let mut found: Vec<PathBuf> = logs.map(|file| paths.log_dir.join(file)).collect();
     let pipes = paths.sockets.iter().filter_map(|socket| Some(socket.parent()?.join(format!("{name}.out"))));
-    let records = [journal::path_of(&paths.records_dir, name), paths.creation(name)];
+    let run = adoption::path_of(&paths.records_dir, name);
+    let records = [journal::path_of(&paths.records_dir, name), paths.creation(name), run];
     found.extend(evidence::kept(&paths.evidence_dir, name)?);
     found.extend(records.into_iter().chain(pipes).filter(|file| files::is_there(file)));
     Ok(found)

@@ -65,6 +65,8 @@ pub enum Note {
     Order(Order),
     /// A launch was looked at, or refused.
     Prepared(ProfileName, Run, Box<Result<Prepared>>),
+    /// The leader of an adopted run has ended.
+    Gone(ProfileName, Run),
     /// A starting gateway waits for something else than before.
     Phase(ProfileName, Run, String),
     /// A starting gateway is ready.

@@ -5,13 +5,16 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::Setup;
+use super::adoption::RunRecord;
 use super::capture::Capture;
 use super::driver::Given;
 use super::prepare::{self, Occasion};
 use super::ready::{Seen, Target};
+use crate::access::Credential;
 use crate::base::record::{LastExit, Owner, Probe, ProfileStatus, Runtime, State};
 use crate::base::{Error, Kind, ProfileName};
 use crate::host::clock::epoch_ms;
+use crate::host::handle::Handle;
 use crate::host::process::{self, Usage};
 use crate::host::signal;
 use crate::host::tree::Track;
@@ -38,8 +41,10 @@ pub struct Live {
     pub run: Run,
     /// Its process, leader of its group.
     pub pid: u32,
-    /// When it began, in milliseconds since the epoch.
-    pub started_at_ms: u64,
+    /// What is on record of it.
+    pub record: RunRecord,
+    /// A hold on a leader that is not our child: one that was adopted.
+    pub adopted: Option<Handle>,
     /// Its output.
     pub capture: Capture,
     /// The task that waits for it to be ready.
@@ -53,7 +58,7 @@ pub struct Live {
     /// How its leader ended, while what it left is swept.
     pub ended: Option<Exit>,
     /// By what its processes are known, wherever they went.
-    pub track: Option<Track>,
+    pub track: Track,
     /// What its tree uses, at the pulse.
     pub memory: memory::Watch,
     /// Whether we killed it.
@@ -66,18 +71,19 @@ pub struct Live {
 
 impl Live {
     /// A run that has just begun.
-    pub fn new(run: Run, pid: u32, capture: Capture) -> Self {
+    pub fn new(run: Run, pid: u32, record: RunRecord, capture: Capture) -> Self {
         Live {
+            track: Track::new(record.mark.clone(), &record.state_dir),
             run,
             pid,
-            started_at_ms: epoch_ms(),
+            record,
+            adopted: None,
             capture,
             prober: None,
             watch: None,
             seen: None,
             phase: None,
             ended: None,
-            track: None,
             memory: memory::Watch::default(),
             killed: false,
             ended_for_memory: process::ended_for_memory(),
@@ -94,14 +100,16 @@ impl Live {
 
     /// Remembers who is in its tree, while it has a leader.
     pub fn note_tree(&mut self) {
-        if let Some(track) = self.track.as_mut().filter(|_| self.ended.is_none()) {
-            track.note(self.pid);
+        if self.ended.is_none() {
+            self.track.note(self.pid);
         }
     }
 
     /// Whether nobody is left of it: nobody in its group, and nobody who went elsewhere.
     pub fn is_over(&self) -> bool {
-        !process::group_exists(self.pid) && self.track.as_ref().is_none_or(|track| track.members().is_empty())
+        // Of another's child nobody here can tell when it is collected; one that waits for that has ended.
+        let grouped = self.adopted.is_none() && process::group_exists(self.pid);
+        !grouped && self.track.members().is_empty()
     }
 }
 
@@ -166,7 +174,7 @@ impl Member {
         let mut status = self.status(fleet);
         let Some(live) = self.live.as_mut().filter(|live| live.ended.is_none()) else { return status };
         let (now, usage) = (epoch_ms(), process::usage_of_tree(live.pid));
-        let (since, before) = live.sampled.unwrap_or((live.started_at_ms, Usage::default()));
+        let (since, before) = live.sampled.unwrap_or((live.record.started_at_ms, Usage::default()));
         let cpu_ms = usage.cpu_ms.saturating_sub(before.cpu_ms) as f64;
         status.memory_bytes = Some(usage.memory_bytes);
         status.cpu_percent = Some((cpu_ms * 1000.0 / now.saturating_sub(since).max(1) as f64).round() / 10.0);
@@ -187,8 +195,12 @@ impl Member {
         status.last_exit.clone_from(&self.last_exit);
         if let Some(live) = &self.live {
             status.pid = Some(live.pid);
-            status.started_at_ms = Some(live.started_at_ms);
-            status.uptime_ms = Some(epoch_ms().saturating_sub(live.started_at_ms));
+            let started_at_ms = live.record.started_at_ms;
+            status.started_at_ms = Some(started_at_ms);
+            status.uptime_ms = Some(epoch_ms().saturating_sub(started_at_ms));
+            // Its files may say another port by now; this is the one it was told.
+            status.port = live.record.port;
+            status.url = format!("ws://127.0.0.1:{}", live.record.port);
             if status.state == State::Starting && live.phase.is_some() {
                 status.phase.clone_from(&live.phase);
             }
@@ -244,9 +256,15 @@ impl Member {
 
     /// Whom to probe: the current run, with what opens it.
     pub fn target(&self, setup: &Setup) -> Option<Target> {
-        let (profile, live) = (self.profile.as_ref()?, self.live.as_ref()?);
-        let credential = prepare::credential(setup, profile);
-        Some(Target { port: profile.port, leader: live.pid, ready: profile.ready, credential })
+        let live = self.live.as_ref()?;
+        // A profile whose files cannot be read any more goes on all the same.
+        let credential = self.profile.as_ref().map(|profile| prepare::credential(setup, profile));
+        Some(Target {
+            port: live.record.port,
+            leader: live.pid,
+            ready: live.record.ready,
+            credential: credential.unwrap_or(Credential::None),
+        })
     }
 
     /// Notes the end of the current run, of which nothing is left, and lets go of it.

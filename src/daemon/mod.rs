@@ -5,6 +5,7 @@
 //! gateway is spawned, `ready` probes it, `capture` keeps its output, `journal` its intent, `control` takes
 //! the orders.
 
+mod adoption;
 mod asked;
 mod capture;
 pub mod census;

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokio::net::unix::pipe;
 
 use super::Setup;
+use super::adoption::RunRecord;
 use super::census::{self, HOST_LOCK};
 use super::sharing::sharings;
 use super::{holder, leftovers, real};
@@ -21,7 +22,6 @@ use crate::conflict::{self, Claim as Wanted, Facts, Listener};
 use crate::host::census::own_tree;
 use crate::host::lock::{self, Claim, Outcome, Record};
 use crate::host::output::{self, Output};
-use crate::host::tree::{Mark, Track};
 use crate::host::{crash, files, foreign, inherit, process, slot, socket};
 use crate::profile::isolation::Sharing;
 use crate::profile::resolved::{Restart as Wish, RuntimeChoice};
@@ -55,9 +55,8 @@ pub struct Prepared {
     argv: Vec<OsString>,
     environment: BTreeMap<String, String>,
     claims: Vec<Claim>,
-    pipe: PathBuf,
-    /// By what its processes are known, wherever they go.
-    pub track: Option<Track>,
+    /// What the next supervisor would have to know of the run.
+    pub run: RunRecord,
 }
 
 /// Why a gateway is launched.
@@ -249,21 +248,13 @@ pub fn launch(
         real::repair(&profile, real, &environment)?;
     }
     let argv = words::command_line(&profile, runtime, &program, found.installed())?;
+    let pipe = setup.run_dir().join(format!("{name}.out"));
+    let run = RunRecord::new(&profile, runtime, &pipe)?;
     let mut environment = child_env::child_env(&profile, runtime, &setup.environment);
     environment.extend(claims.first().map(inherit::variable));
-    let mark = Mark::new(&profile.paths.state_dir);
-    environment.extend(mark.as_ref().map(Mark::variable));
-    Ok(Prepared {
-        policy: policy_of(&profile, runtime),
-        argv,
-        environment,
-        claims,
-        shared,
-        pipe: setup.run_dir().join(format!("{name}.out")),
-        track: mark.map(|mark| Track::new(mark, &profile.paths.state_dir)),
-        runtime,
-        profile,
-    })
+    environment.extend([run.mark.variable()]);
+    let policy = policy_of(&profile, runtime);
+    Ok(Prepared { policy, argv, environment, claims, shared, run, runtime, profile })
 }
 
 impl Prepared {
@@ -278,7 +269,8 @@ impl Prepared {
                 .profile(name)
                 .caused_by(error)
         };
-        let Output { writer, reader } = output::open(&self.pipe).map_err(|e| failed("the output pipe", e))?;
+        let Output { writer, reader } =
+            output::open(&self.run.pipe).map_err(|e| failed("the output pipe", e))?;
         let state_dir = &self.profile.paths.state_dir;
         let spawn = process::Spawn {
             argv: &self.argv,
@@ -326,7 +318,8 @@ fn credential_of(environment: &Environment, profile: &Profile) -> Result<Credent
     choose::for_local(&config, environment, false, &lookup).map(|(credential, _)| credential)
 }
 
-fn policy_of(profile: &Profile, runtime: Runtime) -> Policy {
+/// How `profile` wants a gateway of this runtime to be looked after.
+pub fn policy_of(profile: &Profile, runtime: Runtime) -> Policy {
     let wish = &profile.supervise;
     Policy {
         restart: match wish.restart {

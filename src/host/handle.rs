@@ -33,6 +33,14 @@ impl Handle {
         Ok(Handle { pid, descriptor })
     }
 
+    /// Another hold on the same process.
+    ///
+    /// # Errors
+    /// When no descriptor is left.
+    pub fn try_clone(&self) -> io::Result<Handle> {
+        Ok(Handle { pid: self.pid, descriptor: self.descriptor.try_clone()? })
+    }
+
     /// Its pid, which names it for as long as it is alive.
     pub fn pid(&self) -> u32 {
         self.pid

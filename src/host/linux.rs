@@ -37,7 +37,7 @@ pub fn start_time(pid: u32) -> Option<u64> {
 }
 
 /// The process group of `pid`.
-fn group_of(pid: u32) -> Option<u64> {
+pub fn group_of(pid: u32) -> Option<u64> {
     stat_field(pid, 5)
 }
 

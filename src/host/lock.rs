@@ -111,9 +111,14 @@ pub struct Record {
     pub version: String,
 }
 
+/// A name for a run that no other run has.
+pub fn new_nonce() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
 impl Record {
-    /// The record of a run that has just begun as `pid`.
-    pub fn of(profile: &str, pid: u32, port: u16, runtime: Runtime) -> Self {
+    /// The record of the run `nonce` that has just begun as `pid`.
+    pub fn of(profile: &str, pid: u32, port: u16, runtime: Runtime, nonce: String) -> Self {
         Record {
             profile: profile.to_owned(),
             pid,
@@ -124,7 +129,7 @@ impl Record {
                 .ok()
                 .and_then(|name| name.into_string().ok())
                 .unwrap_or_default(),
-            nonce: uuid::Uuid::new_v4().to_string(),
+            nonce,
             port,
             runtime,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -186,7 +191,7 @@ mod tests {
     #[test]
     fn a_record_is_proved_only_while_its_process_holds_the_lock() {
         let dir = tempfile::tempdir().unwrap();
-        let record = Record::of("work", std::process::id(), 1, Runtime::Embedded);
+        let record = Record::of("work", std::process::id(), 1, Runtime::Embedded, new_nonce());
         record.write(dir.path()).unwrap();
         let read = Record::read(dir.path()).unwrap();
         assert_eq!(read, record);

@@ -119,6 +119,11 @@ pub fn program(pid: u32) -> Option<String> {
     system.process(pid).map(|process| process.name().to_string_lossy().into_owned())
 }
 
+/// The process group of `pid`.
+pub fn group_of(pid: u32) -> Option<u64> {
+    nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid as i32))).ok().map(|group| group.as_raw() as u64)
+}
+
 /// The user that `pid` runs as.
 pub fn user_of(pid: u32) -> Option<u32> {
     let pid = Pid::from_u32(pid);

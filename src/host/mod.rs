@@ -13,6 +13,7 @@ pub mod handle;
 pub mod inherit;
 pub mod lock;
 pub mod mounts;
+pub mod orphan;
 pub mod output;
 pub mod process;
 pub mod reap;

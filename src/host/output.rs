@@ -34,6 +34,14 @@ pub fn open(path: &Path) -> io::Result<Output> {
     Ok(Output { writer, reader })
 }
 
+/// The supervisor's end of a pipe that a run of an earlier supervisor writes to.
+///
+/// # Errors
+/// What the kernel says, for example that the pipe is gone.
+pub fn reopen(path: &Path) -> io::Result<pipe::Receiver> {
+    pipe::OpenOptions::new().open_receiver(path)
+}
+
 /// Reads what the pipe holds now, whether or not its readiness was announced already.
 ///
 /// # Errors
@@ -55,7 +63,7 @@ mod tests {
         let Output { mut writer, reader } = open(&path).unwrap();
         drop(reader);
         writer.write_all(b"still here\n").unwrap();
-        let reader = pipe::OpenOptions::new().open_receiver(&path).unwrap();
+        let reader = reopen(&path).unwrap();
         reader.readable().await.unwrap();
         let mut text = [0; 32];
         let length = reader.try_read(&mut text).unwrap();

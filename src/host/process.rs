@@ -20,8 +20,10 @@ use nix::unistd::{Pid, Uid, User};
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use super::clock::Stopwatch;
+use super::inherit::CLAIM_VARIABLE;
 use super::lock::Claim;
 use super::system;
+use super::tree::MARK_VARIABLE;
 use crate::base::record::{Holder, HolderKind};
 
 /// What to spawn as a gateway.
@@ -147,8 +149,8 @@ pub fn spawn_detached(argv: &[OsString], report: OwnedFd, log: File) -> io::Resu
         argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/").stdin(Stdio::null()).stdout(report).stderr(log);
-    // Asked from inside a gateway's run, it is nevertheless none of that run.
-    command.env_remove(super::tree::MARK_VARIABLE);
+    // Started from within a gateway it must not count to that gateway's run.
+    command.env_remove(MARK_VARIABLE).env_remove(CLAIM_VARIABLE);
     // SAFETY: setsid(2) and close_range(2) are async-signal-safe and touch no memory.
     #[allow(unsafe_code)]
     unsafe {
@@ -194,6 +196,16 @@ pub fn group_exists(leader: u32) -> bool {
 /// Whether a process `pid` exists, ours or not.
 pub fn exists(pid: u32) -> bool {
     signal::kill(Pid::from_raw(pid as i32), None) != Err(Errno::ESRCH)
+}
+
+/// The kernel's id of this boot.
+pub fn boot_id() -> Option<String> {
+    system::boot_id()
+}
+
+/// The pid namespace of this process, as the kernel names it.
+pub fn pid_namespace() -> Option<String> {
+    system::pid_namespace()
 }
 
 /// Makes orphaned descendants of this process its children, so that a run's leftovers can be reaped.

@@ -7,11 +7,13 @@
 //! looked at only after it was opened, and signalled through what was opened: a recycled pid is never hit (I4).
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
 
 use super::handle::Handle;
 use super::{clock::Stopwatch, files, process, system};
@@ -23,7 +25,7 @@ pub const MARK_VARIABLE: &str = "OPENCLAW_RUN";
 const ROUNDS: usize = 8;
 
 /// The mark of one run: its state directory and a random part, new for each run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark(String);
 
 impl Mark {
@@ -32,9 +34,20 @@ impl Mark {
         Some(Mark(format!("{}{}", prefix(state_dir)?, uuid::Uuid::new_v4())))
     }
 
+    /// Whether `pid` was started with it.
+    pub fn is_on(&self, pid: u32) -> bool {
+        system::variable_of(pid, MARK_VARIABLE).is_some_and(|mark| mark == self.0)
+    }
+
     /// The variable for the run's leader.
     pub fn variable(&self) -> (String, String) {
         (MARK_VARIABLE.to_owned(), self.0.clone())
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -69,16 +82,9 @@ impl Track {
         Track { mark, state_dir: state_dir.to_owned(), known: BTreeSet::new(), everywhere: false }
     }
 
-    /// A run on `state_dir` that somebody else spawned, by the mark that its `leader` carries.
-    pub fn of(leader: u32, state_dir: &Path) -> Option<Track> {
-        let mark = system::variable_of(leader, MARK_VARIABLE)?;
-        let ours = mark.starts_with(&prefix(state_dir)?);
-        ours.then(|| Track { everywhere: true, ..Track::new(Mark(mark), state_dir) })
-    }
-
-    /// The run's mark.
-    pub fn mark(&self) -> &Mark {
-        &self.mark
+    /// A run on `state_dir` that an earlier supervisor spawned with `mark`.
+    pub fn adopted(mark: Mark, state_dir: &Path) -> Track {
+        Track { everywhere: true, ..Track::new(mark, state_dir) }
     }
 
     /// Remembers who is in the tree of `leader` now. What clears its environment, closes everything and lets go of

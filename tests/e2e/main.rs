@@ -5,11 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod fake;
+mod held;
 mod look;
 mod ports;
 mod real;
 mod world;
 
+mod adoption;
 mod bad_files;
 mod bad_input;
 mod bad_places;

@@ -11,7 +11,7 @@ use super::look;
 use super::world::{OPENCLAW, World, pid, wait_for};
 
 /// Kills the supervisor and waits until it is gone.
-fn lose_supervisor(world: &World) {
+pub fn lose_supervisor(world: &World) {
     world.may_leave_gateways();
     let supervisor = world.supervisor();
     look::signal(supervisor, Signal::SIGKILL);

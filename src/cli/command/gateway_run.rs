@@ -11,7 +11,7 @@ use crate::cli::{Context, block_on, survey};
 use crate::daemon::{self, Chosen, DISK, Occasion};
 use crate::gateway::{self, Auth, Limits, LogFile, LogLayer, Options};
 use crate::host::inherit::{self, CLAIM_VARIABLE};
-use crate::host::lock::{Claim, Record};
+use crate::host::lock::{self, Claim, Record};
 use crate::host::rotate::RotatingFile;
 use crate::host::{files, process, trace};
 use crate::profile::config::AuthMode;
@@ -38,7 +38,8 @@ pub fn run(context: &Context, port: Option<u16>) -> Result<()> {
     let chosen = daemon::choose(&cleared.profile, &context.environment)?;
     let profile = &cleared.profile;
     // A record that cannot be written only informs less; the lock itself is held.
-    let record = Record::of(name.as_str(), process::own_pid(), profile.port, chosen.runtime());
+    let (pid, nonce) = (process::own_pid(), lock::new_nonce());
+    let record = Record::of(name.as_str(), pid, profile.port, chosen.runtime(), nonce);
     if let Err(error) = record.write(&profile.paths.state_dir) {
         context.render.notice(&format!("warning: {error}"));
     }

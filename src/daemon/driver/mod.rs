@@ -1,6 +1,7 @@
 //! The loop: the supervisor's only clock. It hands events to the pure fleet and turns the actions that come
 //! back into processes, timers, probes and files. It decides nothing itself.
 
+mod adopt;
 mod clock;
 mod rearm;
 mod runs;
@@ -18,10 +19,10 @@ pub use rearm::Given;
 use clock::Clock;
 
 use super::Setup;
-use super::journal::{self, Journal};
+use super::journal::Journal;
 use super::mailbox::{Note, Order, Orders, Verb};
 use super::member::{Live, Member, View};
-use super::prepare::{self, Occasion};
+use super::prepare::Occasion;
 use crate::base::record::{Intent, State, SupervisorStatus};
 use crate::base::{Error, Kind, Moment, ProfileName, Result};
 use crate::host::clock::epoch_ms;
@@ -92,23 +93,6 @@ impl Driver {
         self.journal.flush().await;
     }
 
-    /// Brings back what the user wanted up when the last supervisor ended.
-    fn resume(&mut self) {
-        match journal::wanted_up(&self.setup.paths.records_dir) {
-            Ok(names) => {
-                for name in names {
-                    if !prepare::autostarts(&self.setup, &name) {
-                        continue;
-                    }
-                    self.enlist(&name, Intent::Up);
-                    let started = self.fleet.start(&name, self.now());
-                    self.perform(started.unwrap_or_default());
-                }
-            }
-            Err(error) => tracing::error!(%error, "the records cannot be read; nothing is brought back"),
-        }
-    }
-
     fn drain(&mut self) {
         tracing::info!("stopping every gateway");
         let now = self.now();
@@ -130,6 +114,7 @@ impl Driver {
         match note {
             Note::Order(order) => self.obey(order),
             Note::Prepared(name, run, prepared) => self.launch(&name, run, *prepared),
+            Note::Gone(name, run) => self.gone(&name, run),
             Note::Phase(name, run, phase) => {
                 if let Some(live) = self.live(&name, run) {
                     live.phase = Some(phase);

@@ -56,12 +56,16 @@ impl Driver {
     pub(super) fn spawn(&mut self, name: &ProfileName, run: Run, prepared: Prepared) -> Result<()> {
         let Some(member) = self.members.get_mut(name) else { return Ok(()) };
         let state_dir = prepared.profile.paths.state_dir.clone();
-        let (port, runtime, track) = (prepared.profile.port, prepared.runtime, prepared.track.clone());
+        let (port, runtime) = (prepared.profile.port, prepared.runtime);
         member.profile = Some(prepared.profile.clone());
         member.shared.clone_from(&prepared.shared);
-        let (pid, reader) = prepared.spawn()?;
+        let run_record = prepared.run.clone();
+        if let Err(error) = run_record.write(&self.setup.paths.records_dir, name) {
+            tracing::warn!(profile = %name, %error, "should this supervisor die, the next one cannot adopt it");
+        }
+        let (pid, reader) = prepared.spawn().inspect_err(|_| self.forget_run(name))?;
         crash::point("forked");
-        let record = Record::of(name.as_str(), pid, port, runtime);
+        let record = Record::of(name.as_str(), pid, port, runtime, run_record.mark.to_string());
         if let Err(error) = record.write(&state_dir) {
             // The record only informs; the lock itself is held.
             tracing::warn!(profile = %name, %error, "the lock's record could not be written");
@@ -69,17 +73,19 @@ impl Driver {
         crash::point("recorded");
         tracing::info!(profile = %name, pid, port, runtime = runtime.as_str(), "gateway spawned");
         let log = capture::log_path(&self.setup.paths.log_dir, name.as_str());
-        member.runtime = Some(runtime);
         process::spare_me_before(pid);
-        let mut live = Live::new(run, pid, Capture::start(reader, &log));
-        live.track = track;
-        member.live = Some(live);
+        let capture = Capture::start(Some(reader), &log);
+        if let Some(member) = self.members.get_mut(name) {
+            member.runtime = Some(runtime);
+            member.live = Some(Live::new(run, pid, run_record, capture));
+        }
         Ok(())
     }
 
     pub(super) fn signal(&mut self, name: &ProfileName, run: Run, signal: Signal) {
         let Some(live) = self.members.get_mut(name).and_then(|member| member.live.as_mut()) else { return };
-        if live.run != run {
+        let ended_unseen = live.adopted.as_ref().is_some_and(|held| live.ended.is_none() && !held.is_alive());
+        if live.run != run || ended_unseen {
             return;
         }
         live.note_tree();
@@ -94,10 +100,11 @@ impl Driver {
         }
         crash::point("stopping");
         // While the leader lives its children are its own affair, unless it has to be killed.
-        let Some(track) = &live.track else { return };
+        let track = &live.track;
         if live.ended.is_some() || signal == KernelSignal::SIGKILL {
             let left = track.signal(signal);
             tracing::info!(profile = %name, ?left, signal = signal.as_str(), "ending what the run left behind");
+            self.watch_rest(name, run);
         }
     }
 
@@ -174,6 +181,7 @@ impl Driver {
         let over = self.fleet.get(name).is_none_or(|instance| instance.run() != run || !instance.has_child());
         if let Some(member) = self.members.get_mut(name).filter(|_| over) {
             member.run_ended(asked);
+            self.forget_run(name);
         }
         let actions = self.repaired_or(name, actions);
         self.perform(actions);
