@@ -243,6 +243,8 @@ pub enum Supervisor {
     },
     /// Show the running supervisor
     Status,
+    /// Become this program, for example after an upgrade; no gateway is restarted
+    Reload,
     /// Stop every gateway and the supervisor; what was up comes back with the next one
     Stop,
 }

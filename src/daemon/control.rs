@@ -83,6 +83,7 @@ async fn answer(wire: &mut Wire, orders: &Orders, request: Request) -> Result<()
         control::PROFILE_FORGET => order::forget::answer(orders, &id, params).await,
         control::PROFILE_LIST => order::list::answer(orders, &id).await,
         control::SUPERVISOR_STATUS => order::status::answer(orders, &id).await,
+        control::SUPERVISOR_RELOAD => order::reload::answer(orders, &id, params).await,
         control::SUPERVISOR_STOP => order::shutdown::answer(orders, &id),
         unknown => Frame::failure(&id, Fault::invalid(format!("unknown method: {unknown}"))),
     };

@@ -1,5 +1,7 @@
 //! What reaches the driver: orders from the control socket, and word from its own tasks.
 
+use std::path::PathBuf;
+
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::journal::Journal;
@@ -20,6 +22,8 @@ pub enum Order {
     List(oneshot::Sender<Vec<ProfileStatus>>),
     /// The supervisor itself.
     Status(oneshot::Sender<SupervisorStatus>),
+    /// Become this program once the answer is on its way.
+    Reload(PathBuf, oneshot::Sender<Result<()>>),
     /// Stop every gateway, keep the intents, end.
     Shutdown,
 }

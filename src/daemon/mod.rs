@@ -27,13 +27,16 @@ mod setup;
 mod sharing;
 
 use std::future::Future;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use tokio::sync::watch;
 
 use crate::base::record::SupervisorStatus;
 use crate::base::{Error, Kind, Result};
+use crate::host::inherit::{CLAIM_VARIABLE, LISTENER_VARIABLE};
 use crate::host::lock::{self, Claim, Outcome};
-use crate::host::{clock, crash, files, process};
+use crate::host::{clock, crash, files, inherit, process};
 use crate::link::{address, unix};
 
 pub use kept::kept;
@@ -48,8 +51,14 @@ pub use sharing::{sharings, sharings_among};
 /// # Errors
 /// [`Kind::Failed`] `supervisor_running` when there is one; what the file system says otherwise.
 pub fn claim(setup: &Setup) -> Result<Claim> {
-    files::private_dir(&setup.paths.state_dir)?;
-    match lock::claim(&setup.paths.state_dir)? {
+    let state_dir = &setup.paths.state_dir;
+    files::private_dir(state_dir)?;
+    let inherited = setup.inherited.claim.as_deref().and_then(|value| inherit::take_claim(value, state_dir));
+    let claimed = match inherited {
+        Some(file) => lock::claim_file(file, state_dir),
+        None => lock::claim(state_dir),
+    };
+    match claimed? {
         Outcome::Held(claim) => Ok(claim),
         Outcome::Taken => Err(Error::new(
             Kind::Failed,
@@ -75,7 +84,9 @@ pub async fn run(
     for directory in [&setup.paths.log_dir, &setup.paths.records_dir, &setup.run_dir()] {
         files::private_dir(directory)?;
     }
-    let listener = unix::listen(&setup.socket)?;
+    let listener = unix::listen(&setup.socket, setup.inherited.listener.as_deref())?;
+    // A connection that comes while this process becomes another program waits in the queue.
+    let door = listener.as_fd().try_clone_to_owned();
     crash::point("socket-made");
     let status = SupervisorStatus {
         pid: process::own_pid(),
@@ -93,15 +104,35 @@ pub async fn run(
     let control = tokio::spawn(control::serve(listener, orders, ended, farewell));
     tracing::info!(pid = status.pid, socket = %status.socket, "supervisor listening");
     listening(&status);
-    driver.run(stop).await;
+    let successor = driver.run(stop).await;
     // Whoever sees this supervisor's last connection close must be able to start the next one: so the door
     // and the claim go first.
     let _ = ending.send(true);
     let connections = control.await.unwrap_or_default();
-    files::remove(&setup.socket);
-    drop(claim);
+    let claim = match successor {
+        None => {
+            files::remove(&setup.socket);
+            drop(claim);
+            None
+        }
+        Some(program) => Some((program, claim)),
+    };
     let _ = leaving.send(true);
     let _ = tokio::time::timeout(control::FAREWELL, connections.join_all()).await;
+    if let (Some((program, claim)), Ok(door)) = (claim, door) {
+        return Err(become_successor(&program, &claim, &door));
+    }
     tracing::info!("supervisor ended");
     Ok(())
+}
+
+/// Becomes `program`; where that cannot be, this very program once more, so that somebody watches on.
+fn become_successor(program: &Path, claim: &Claim, door: &OwnedFd) -> Error {
+    tracing::info!(program = %program.display(), "becoming another program");
+    let kept = [(CLAIM_VARIABLE, claim.as_fd()), (LISTENER_VARIABLE, door.as_fd())];
+    let error = process::become_program(program, &kept);
+    tracing::error!(program = %program.display(), %error, "it cannot be run");
+    let again = process::become_program(&process::own_program(), &kept);
+    Error::new(Kind::Failed, "reload_failed", "the supervisor could become no program; its gateways serve on")
+        .caused_by(format!("{error}; {again}"))
 }

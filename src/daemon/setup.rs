@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::Result;
+use crate::host::inherit::{CLAIM_VARIABLE, LISTENER_VARIABLE};
 use crate::link::address;
 use crate::profile::{Environment, SupervisorPaths};
 
@@ -17,6 +18,17 @@ pub struct Setup {
     pub paths: SupervisorPaths,
     /// Where it listens.
     pub socket: PathBuf,
+    /// What it takes over from the program that this process was before.
+    pub inherited: Inherited,
+}
+
+/// Numbers of descriptors, as the environment tells them; they are believed only after a look.
+#[derive(Clone, Debug, Default)]
+pub struct Inherited {
+    /// The claim to be the supervisor.
+    pub claim: Option<String>,
+    /// The control socket.
+    pub listener: Option<String>,
 }
 
 impl Setup {
@@ -27,7 +39,9 @@ impl Setup {
     pub fn new(environment: &Environment) -> Result<Setup> {
         let paths = SupervisorPaths::derive(environment)?;
         let socket = address::choose(&paths.sockets);
-        Ok(Setup { environment: Arc::new(environment.without_openclaw()), paths, socket })
+        let told = |name: &str| environment.get(name).map(str::to_owned);
+        let inherited = Inherited { claim: told(CLAIM_VARIABLE), listener: told(LISTENER_VARIABLE) };
+        Ok(Setup { environment: Arc::new(environment.without_openclaw()), paths, socket, inherited })
     }
 
     /// Directory of the socket and of the pipes.

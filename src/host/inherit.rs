@@ -1,8 +1,11 @@
-//! The claim across `exec`: a supervised gateway is told by one variable which descriptor is its claim, and
-//! believes it only when that descriptor is its own state directory.
+//! What crosses `exec`: a supervised gateway is told by one variable which descriptor is its claim, a supervisor
+//! that became another program its claim and its socket. Each is believed only when the descriptor is the thing
+//! itself.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use super::files;
@@ -19,11 +22,45 @@ pub fn variable(claim: impl AsFd) -> (String, String) {
 pub fn is_claim_on(value: &str, state_dir: &Path) -> bool {
     let Some(wanted) = files::identity(state_dir) else { return false };
     let Some(descriptor) = value.parse::<RawFd>().ok().filter(|number| *number > 2) else { return false };
-    // SAFETY: the descriptor is only looked at, never closed; a wrong number makes fstat fail.
-    #[allow(unsafe_code)]
-    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    let Ok(owned) = borrowed.try_clone_to_owned() else { return false };
+    let Ok(owned) = borrowed(descriptor).try_clone_to_owned() else { return false };
     std::fs::File::from(owned).metadata().is_ok_and(|meta| (meta.dev(), meta.ino()) == wanted)
+}
+
+fn borrowed(descriptor: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: the descriptor is only looked at, never closed; a wrong number makes the call that looks fail.
+    #[allow(unsafe_code)]
+    unsafe {
+        BorrowedFd::borrow_raw(descriptor)
+    }
+}
+
+/// The variable that carries the number of a supervisor's listening socket.
+pub const LISTENER_VARIABLE: &str = "OPENCLAW_LISTENER_FD";
+
+/// The claim on `state_dir` that `value` names, taken over; `None` when it names anything else.
+pub fn take_claim(value: &str, state_dir: &Path) -> Option<File> {
+    is_claim_on(value, state_dir).then(|| take(value)).flatten().map(File::from)
+}
+
+/// The socket listening at `path` that `value` names, taken over; `None` when it names anything else.
+pub fn take_listener(value: &str, path: &Path) -> Option<UnixListener> {
+    let listener = UnixListener::from(take(value)?);
+    let there = listener.local_addr().ok().and_then(|address| address.as_pathname().map(Path::to_path_buf));
+    // Anything else stays open: it was never ours to close.
+    if there.as_deref() == Some(path) {
+        Some(listener)
+    } else {
+        std::mem::forget(listener);
+        None
+    }
+}
+
+fn take(value: &str) -> Option<OwnedFd> {
+    let number = value.parse::<RawFd>().ok().filter(|number| *number > 2)?;
+    nix::fcntl::fcntl(borrowed(number), nix::fcntl::FcntlArg::F_GETFD).ok()?;
+    // SAFETY: the descriptor is open, and the program that this process was told us that it is handed over.
+    #[allow(unsafe_code)]
+    Some(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 #[cfg(test)]

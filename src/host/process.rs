@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -89,6 +89,20 @@ pub fn exec(argv: &[OsString], environment: &BTreeMap<String, String>) -> io::Er
         }
         None => io::Error::other("the command line is empty"),
     }
+}
+
+/// Replaces this process by `program`, with this process's own arguments and environment; `kept` stay open, each
+/// under the variable that tells its number. Returns only when that failed.
+pub fn become_program(program: &Path, kept: &[(&str, BorrowedFd<'_>)]) -> io::Error {
+    let mut command = Command::new(program);
+    command.args(std::env::args_os().skip(1));
+    for (variable, descriptor) in kept {
+        if let Err(errno) = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())) {
+            return errno.into();
+        }
+        command.env(variable, descriptor.as_raw_fd().to_string());
+    }
+    command.exec()
 }
 
 /// Longest answer of a program about itself that is read, in bytes.

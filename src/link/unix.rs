@@ -9,6 +9,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 
 use crate::base::{Error, Kind, Result};
+use crate::host::{files, inherit};
 use crate::wire::Frame;
 use crate::wire::limits::CONTROL_LINE_MAX;
 
@@ -96,11 +97,11 @@ fn broken(error: LinesCodecError) -> Error {
 }
 
 /// Listens at `path`, mode 0600. The caller holds the supervisor's claim, so a file that is there is a
-/// leftover and is replaced.
+/// leftover and is replaced; unless it belongs to the socket whose descriptor `inherited` names.
 ///
 /// # Errors
 /// [`Kind::Config`] `socket_path_too_long` or `socket_unusable`.
-pub fn listen(path: &Path) -> Result<UnixListener> {
+pub fn listen(path: &Path, inherited: Option<&str>) -> Result<UnixListener> {
     let length = path.as_os_str().len();
     if length > SOCKET_PATH_MAX {
         return Err(Error::new(
@@ -113,8 +114,15 @@ pub fn listen(path: &Path) -> Result<UnixListener> {
         )
         .remedy("set XDG_RUNTIME_DIR or XDG_STATE_HOME to a shorter directory"));
     }
-    crate::host::files::remove(path);
-    UnixListener::bind(path).map_err(|error| {
+    let inherited = inherited.and_then(|value| inherit::take_listener(value, path));
+    let listener = match inherited {
+        Some(listener) => listener.set_nonblocking(true).and_then(|()| UnixListener::from_std(listener)),
+        None => {
+            files::remove(path);
+            UnixListener::bind(path)
+        }
+    };
+    listener.map_err(|error| {
         Error::new(Kind::Config, "socket_unusable", format!("{} cannot be created", path.display()))
             .caused_by(error)
             .remedy("check owner and mode of its directory")
@@ -138,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_path_that_is_too_long_is_refused_by_name() {
-        let error = listen(Path::new(&format!("/tmp/{}", "x".repeat(120)))).unwrap_err();
+        let error = listen(Path::new(&format!("/tmp/{}", "x".repeat(120))), None).unwrap_err();
         assert_eq!((error.code(), error.kind()), ("socket_path_too_long", Kind::Config));
     }
 
@@ -147,9 +155,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.sock");
         assert!(Wire::connect(&path).await.unwrap().is_none());
-        drop(listen(&path).unwrap());
+        drop(listen(&path, None).unwrap());
         assert!(Wire::connect(&path).await.unwrap().is_none(), "the file is there, nobody listens");
-        let _listener = listen(&path).unwrap();
+        let _listener = listen(&path, None).unwrap();
         assert!(Wire::connect(&path).await.unwrap().is_some());
     }
 }

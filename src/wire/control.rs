@@ -2,6 +2,8 @@
 //! control socket; an error carries the program's own [`Error`] in its details, so that nothing is lost
 //! between the daemon and the terminal.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,6 +24,8 @@ pub const PROFILE_LIST: &str = "profile.list";
 pub const SUPERVISOR_STATUS: &str = "supervisor.status";
 /// Stop every gateway in parallel, keep the intents, end.
 pub const SUPERVISOR_STOP: &str = "supervisor.stop";
+/// Become another program in place, without touching a gateway.
+pub const SUPERVISOR_RELOAD: &str = "supervisor.reload";
 /// Event: a profile's state or phase changed; the payload is its status.
 pub const PROFILE_CHANGED: &str = "profile.changed";
 
@@ -31,6 +35,14 @@ pub const PROFILE_CHANGED: &str = "profile.changed";
 pub struct ProfileParams {
     /// The profile.
     pub name: ProfileName,
+}
+
+/// Parameters of [`SUPERVISOR_RELOAD`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReloadParams {
+    /// The program to become, an absolute path.
+    pub program: PathBuf,
 }
 
 /// The failed answer that carries `error` whole.

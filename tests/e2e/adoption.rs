@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::held::Held;
 use super::look;
 use super::survival::lose_supervisor;
-use super::world::{World, pid, wait_for};
+use super::world::{OPENCLAW, World, pid, wait_for};
 
 /// Starts a supervisor that has nothing to do but what the last one left.
 fn next_supervisor(world: &World) -> u32 {
@@ -141,6 +141,34 @@ fn a_broken_manifest_does_not_keep_a_gateway_from_being_adopted() {
     wait_for("adoption", || (listed()["pid"] == before).then_some(()));
     world.run(&["profile", "stop", "kept"]).ok();
     assert!(!look::is_alive(before));
+}
+
+#[test]
+fn a_supervisor_becomes_another_program_and_no_gateway_notices() {
+    let mut world = World::new();
+    let name = world.name("kept");
+    let before = world.start(&name);
+    world.fake("fake", "", "restart_delay_min = \"10ms\"", &["--alarm", "@alarm"]);
+    let fake = pid(&world.start("fake"));
+    let mut held = Held::open(port(&before), &world.state(&name));
+    let supervisor = world.supervisor();
+    let copy = world.path("openclaw");
+    world.script(&["/usr/bin/env"], &format!("cp {OPENCLAW} \"$WORLD/openclaw\"")).ok();
+    world.program = copy.clone();
+    let reloaded = world.run(&["supervisor", "reload", "--json"]).ok().json();
+    assert_eq!((&reloaded["pid"], &reloaded["profiles"]), (&supervisor.into(), &2.into()));
+    assert_eq!(fs::read_link(format!("/proc/{supervisor}/exe")).unwrap(), copy);
+    held.ask();
+    assert_eq!(world.until_state(&name, "ready")["pid"], before["pid"]);
+    assert_eq!(world.until_state("fake", "ready")["pid"], fake);
+    look::signal(fake, Signal::SIGKILL);
+    let after = world.until("fake", "up again", |status| status["state"] == "ready" && status["pid"] != fake);
+    assert_eq!(after["lastExit"]["signal"], 9, "it is still the parent: {after}");
+    held.ask();
+    world.run(&["supervisor", "reload"]).ok();
+    world.run(&["profile", "stop", &name, "fake"]).ok();
+    assert!(!look::is_alive(pid(&before)));
+    assert_eq!(world.lines("alarm"), [""; 0]);
 }
 
 /// Seeded moments, spread over what a supervisor does in its first half second.

@@ -18,6 +18,7 @@ mod rm;
 mod show;
 mod start;
 mod stop;
+mod supervisor_reload;
 mod supervisor_run;
 mod supervisor_status;
 mod supervisor_stop;
@@ -35,6 +36,7 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Profile(command) => profile(context, command),
         Command::Supervisor(Supervisor::Run { background }) => supervisor_run::run(context, background),
         Command::Supervisor(Supervisor::Status) => block_on(supervisor_status::run(context)),
+        Command::Supervisor(Supervisor::Reload) => block_on(supervisor_reload::run(context)),
         Command::Supervisor(Supervisor::Stop) => block_on(supervisor_stop::run(context)),
         Command::Host(Host::Status) => host::status(context),
         Command::Host(Host::Conflicts { explain }) => host::conflicts(context, explain),

@@ -31,6 +31,8 @@ impl Driver {
             }),
             Err(error) => tracing::error!(%error, "the records cannot be read; nothing is adopted"),
         }
+        // After a change of the program in place there may be children that ended meanwhile.
+        self.reap();
         match journal::wanted_up(&records) {
             Ok(names) => names.iter().for_each(|name| self.bring_back(name)),
             Err(error) => tracing::error!(%error, "the records cannot be read; nothing is brought back"),

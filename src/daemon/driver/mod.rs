@@ -9,6 +9,7 @@ mod watching;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::path::PathBuf;
 
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -22,6 +23,7 @@ use super::Setup;
 use super::journal::Journal;
 use super::mailbox::{Note, Order, Orders, Verb};
 use super::member::{Live, Member, View};
+use super::order;
 use super::prepare::Occasion;
 use crate::base::record::{Intent, State, SupervisorStatus};
 use crate::base::{Error, Kind, Moment, ProfileName, Result};
@@ -42,6 +44,8 @@ pub struct Driver {
     inbox: mpsc::UnboundedReceiver<Note>,
     children: SignalStream,
     next_look: Instant,
+    /// The program to become.
+    successor: Option<PathBuf>,
 }
 
 impl Driver {
@@ -68,15 +72,17 @@ impl Driver {
             inbox,
             children,
             next_look: Instant::now(),
+            successor: None,
         };
         Ok((driver, orders))
     }
 
-    /// Runs until `stop` completes or a shutdown is ordered, and every gateway has ended.
-    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+    /// Runs until `stop` completes or a shutdown is ordered, and every gateway has ended; or until another
+    /// program is to go on, which is returned.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Option<PathBuf> {
         self.resume();
         tokio::pin!(stop);
-        while !self.fleet.drained() {
+        while !self.fleet.drained() && self.successor.is_none() {
             let due = self.timers.values().map(|(_, at)| *at).min();
             let wake = self.clock.arm(due, self.next_round());
             tokio::select! {
@@ -91,6 +97,7 @@ impl Driver {
             }
         }
         self.journal.flush().await;
+        self.successor
     }
 
     fn drain(&mut self) {
@@ -153,6 +160,13 @@ impl Driver {
                 status.profiles = self.members.len();
                 status.memory_bytes = process::own_memory();
                 let _ = answer.send(status);
+            }
+            Order::Reload(program, answer) => {
+                let draining = self.fleet.is_draining();
+                if !draining {
+                    self.successor = Some(program);
+                }
+                let _ = answer.send(if draining { Err(order::ending()) } else { Ok(()) });
             }
             Order::Shutdown => self.drain(),
         }

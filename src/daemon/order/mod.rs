@@ -2,6 +2,7 @@
 
 pub mod forget;
 pub mod list;
+pub mod reload;
 pub mod restart;
 pub mod shutdown;
 pub mod start;
@@ -27,7 +28,7 @@ async fn place(orders: &Orders, verb: Verb, name: &ProfileName) -> Result<watch:
 }
 
 /// The supervisor ends before it could answer.
-fn ending() -> Error {
+pub fn ending() -> Error {
     Error::new(Kind::Unavailable, "supervisor_stopping", "the supervisor is stopping")
         .remedy("repeat the command once it has ended")
 }

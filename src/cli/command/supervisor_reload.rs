@@ -1,0 +1,56 @@
+//! `supervisor reload`: the running supervisor becomes this program, for example after an upgrade. No gateway
+//! is restarted.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use super::supervisor_status::connected;
+use crate::base::record::SupervisorStatus;
+use crate::base::{Error, Kind, Result};
+use crate::cli::Context;
+use crate::host::process;
+use crate::wire::control::{SUPERVISOR_RELOAD, SUPERVISOR_STATUS};
+
+/// How long the hand-over may take unless `--timeout` says otherwise.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Distance of two looks at whether the new supervisor answers.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Orders the hand-over and waits until the new supervisor answers.
+pub async fn run(context: &Context) -> Result<()> {
+    let patience = context.global.timeout.map_or(PATIENCE, |limit| limit.0);
+    let late = |_| {
+        Error::new(Kind::Deadline, "reload_timeout", "the new supervisor does not answer yet")
+            .remedy("the gateways serve on; see openclaw supervisor status")
+    };
+    let (status, handed) = timeout(patience, hand_over(context)).await.map_err(late)??;
+    let kept = status.profiles;
+    let sentence = format!(
+        "supervisor {} is version {} now (it was {}); {kept} profiles go on",
+        status.pid,
+        status.version,
+        handed["from"].as_str().unwrap_or("another")
+    );
+    context.render.done(json!({ "ok": true, "pid": status.pid, "from": handed["from"], "to": status.version, "profiles": kept }), &sentence);
+    Ok(())
+}
+
+async fn hand_over(context: &Context) -> Result<(SupervisorStatus, Value)> {
+    let mut supervisor = connected(context).await?;
+    let before: SupervisorStatus = supervisor.order(SUPERVISOR_STATUS, json!({}), |_| {}).await?;
+    let params = json!({ "program": process::own_program() });
+    let handed: Value = supervisor.order(SUPERVISOR_RELOAD, params, |_| {}).await?;
+    supervisor.until_gone().await;
+    loop {
+        // Between the two, connections wait in the socket's queue; one that is cut is made again.
+        let asked = async {
+            connected(context).await?.order::<SupervisorStatus>(SUPERVISOR_STATUS, json!({}), |_| {}).await
+        };
+        match asked.await {
+            Ok(status) if status.started_at_ms != before.started_at_ms => return Ok((status, handed)),
+            _ => sleep(LOOK).await,
+        }
+    }
+}
