@@ -11,8 +11,8 @@ use crate::base::{Error, Kind, ProfileName, Result};
 use crate::host::handle::Handle;
 use crate::host::tree::Mark;
 use crate::host::{clock, files, orphan, process};
-use crate::profile::Profile;
 use crate::profile::resolved::Ready;
+use crate::profile::{Profile, SupervisorPaths};
 
 /// Ending of the records' names; no profile's name has a dot, so it is nobody's intent.
 const SUFFIX: &str = ".run";
@@ -112,6 +112,12 @@ pub fn runs(records: &Path) -> Result<Vec<(ProfileName, Found)>> {
             Some((name, found))
         })
         .collect())
+}
+
+/// Whether a gateway of `name` runs that a supervisor made.
+pub fn is_orphaned(paths: &SupervisorPaths, name: &ProfileName) -> bool {
+    files::is_there(&path_of(&paths.records_dir, name))
+        && read(&paths.records_dir, name).is_some_and(|record| record.find().is_some())
 }
 
 fn read(records: &Path, name: &ProfileName) -> Option<RunRecord> {

@@ -39,6 +39,7 @@ use crate::host::lock::{self, Claim, Outcome};
 use crate::host::{clock, crash, files, inherit, process};
 use crate::link::{address, unix};
 
+pub use adoption::is_orphaned;
 pub use kept::kept;
 pub use locks::{Lock, LockVerdict, locks};
 pub use prepare::{Cleared, DISK, Occasion, clear, port_taken, refused_for};

@@ -28,36 +28,18 @@ fn a_gateway_serves_on_when_its_supervisor_is_killed() {
     assert_eq!(world.run(&["--profile", &name, "health", "--json"]).ok().json()["ok"], true);
     let seen = world.show(&name);
     assert_eq!((&seen["state"], &seen["pid"]), (&"ready".into(), &gateway.into()));
-    let stop = world.run(&["profile", "stop", &name, "--json"]);
-    if stop.code == Some(0) {
-        assert!(!look::is_alive(gateway), "a success says that nothing runs");
-    } else {
-        assert!(stop.json()["error"]["message"].as_str().unwrap().contains(&gateway.to_string()), "{stop:?}");
-    }
+    world.run(&["profile", "stop", &name]).ok();
+    assert!(!look::is_alive(gateway), "the next supervisor was started to end it");
 }
 
 #[test]
 fn the_next_supervisor_never_starts_a_second_copy() {
     let world = World::new();
-    let other = world.name("other");
     world.fake("kept", "", "", &["--alarm", "@alarm", "--starts", "@starts"]);
     let gateway = pid(&world.start("kept"));
     lose_supervisor(&world);
-    let again = world.run(&["profile", "start", "kept", "--json"]);
-    assert!(look::is_alive(gateway));
-    if again.code == Some(0) {
-        assert_eq!(again.json()["pid"], gateway, "adopted");
-    } else {
-        let error = again.refused(78, "state_dir_shared");
-        assert_eq!(error["holder"]["pid"], gateway);
-        assert!(error["remedy"].is_string());
-        assert!(look::is_alive(gateway), "it is not touched");
-        world.start(&other);
-        look::signal(gateway, Signal::SIGTERM);
-        wait_for("its end", || (!look::is_alive(gateway)).then_some(()));
-        assert_ne!(world.start("kept")["pid"], gateway);
-    }
-    assert_eq!(world.lines("alarm"), [""; 0]);
+    assert_eq!(world.start("kept")["pid"], gateway, "adopted");
+    assert_eq!((world.lines("alarm").len(), world.lines("starts").len()), (0, 1));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! `profile stop`: drains and ends the gateways. Stopping what does not run is a success; no supervisor is
-//! started for it.
+//! `profile stop`: drains and ends the gateways. Stopping what does not run is a success, for which no supervisor
+//! is started.
 
 use std::path::Path;
 
@@ -11,6 +11,8 @@ use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::render::Progress;
 use crate::cli::{Context, survey};
 use crate::client::control::Supervisor;
+use crate::client::launch;
+use crate::daemon;
 use crate::host::lock::Record;
 use crate::profile::{Registry, SupervisorPaths};
 use crate::wire::control::PROFILE_STOP;
@@ -23,7 +25,7 @@ pub async fn run(context: &Context, names: &[ProfileName]) -> Result<()> {
         return Err(survey::unknown(name, &known));
     }
     let paths = SupervisorPaths::derive(&context.environment)?;
-    let Some(mut supervisor) = Supervisor::connect(&paths).await? else {
+    let Some(mut supervisor) = at_hand(&paths, names).await? else {
         let mut failures = Vec::new();
         for name in names {
             match registry.load(name) {
@@ -61,6 +63,15 @@ pub async fn run(context: &Context, names: &[ProfileName]) -> Result<()> {
             Err(error)
         }
     }
+}
+
+/// The supervisor that runs. Where one has died and left a gateway of `names`, a new one adopts and ends it.
+async fn at_hand(paths: &SupervisorPaths, names: &[ProfileName]) -> Result<Option<Supervisor>> {
+    let running = Supervisor::connect(paths).await?;
+    if running.is_none() && names.iter().any(|name| daemon::is_orphaned(paths, name)) {
+        return launch::connect_or_start(paths).await.map(Some);
+    }
+    Ok(running)
 }
 
 /// Stops one profile and looks whether its gateway is gone.
