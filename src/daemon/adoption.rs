@@ -27,6 +27,8 @@ pub struct RunRecord {
     pub boot_id: Option<String>,
     /// The pid namespace that it was made in.
     pub pid_namespace: Option<String>,
+    /// The session of the supervisor that made it.
+    pub session: Option<u32>,
     /// The directory whose claim it holds.
     pub state_dir: PathBuf,
     /// Its port.
@@ -56,6 +58,7 @@ impl RunRecord {
             mark,
             boot_id: process::boot_id(),
             pid_namespace: process::pid_namespace(),
+            session: process::own_session(),
             state_dir: state_dir.to_path_buf(),
             port: profile.port,
             runtime,
@@ -77,7 +80,7 @@ impl RunRecord {
     /// The gateway of this run, if it still runs, in this boot and where this supervisor can see it.
     fn find(&self) -> Option<Handle> {
         let here = self.boot_id == process::boot_id() && self.pid_namespace == process::pid_namespace();
-        here.then(|| orphan::find(&self.state_dir, &self.mark, self.port)).flatten()
+        here.then(|| orphan::find(&self.state_dir, &self.mark, self.session)).flatten()
     }
 }
 

@@ -121,19 +121,19 @@ pub async fn run(
     let _ = leaving.send(true);
     let _ = tokio::time::timeout(control::FAREWELL, connections.join_all()).await;
     if let (Some((program, claim)), Ok(door)) = (claim, door) {
-        return Err(become_successor(&program, &claim, &door));
+        return Err(become_successor(&program, &setup.arguments, &claim, &door));
     }
     tracing::info!("supervisor ended");
     Ok(())
 }
 
 /// Becomes `program`; where that cannot be, this very program once more, so that somebody watches on.
-fn become_successor(program: &Path, claim: &Claim, door: &OwnedFd) -> Error {
+fn become_successor(program: &Path, arguments: &[&str], claim: &Claim, door: &OwnedFd) -> Error {
     tracing::info!(program = %program.display(), "becoming another program");
     let kept = [(CLAIM_VARIABLE, claim.as_fd()), (LISTENER_VARIABLE, door.as_fd())];
-    let error = process::become_program(program, &kept);
+    let error = process::become_program(program, arguments, &kept);
     tracing::error!(program = %program.display(), %error, "it cannot be run");
-    let again = process::become_program(&process::own_program(), &kept);
+    let again = process::become_program(&process::own_program(), arguments, &kept);
     Error::new(Kind::Failed, "reload_failed", "the supervisor could become no program; its gateways serve on")
         .caused_by(format!("{error}; {again}"))
 }

@@ -18,6 +18,8 @@ pub struct Setup {
     pub paths: SupervisorPaths,
     /// Where it listens.
     pub socket: PathBuf,
+    /// The arguments that make a program such a supervisor.
+    pub arguments: Vec<&'static str>,
     /// What it takes over from the program that this process was before.
     pub inherited: Inherited,
 }
@@ -41,7 +43,13 @@ impl Setup {
         let socket = address::choose(&paths.sockets);
         let told = |name: &str| environment.get(name).map(str::to_owned);
         let inherited = Inherited { claim: told(CLAIM_VARIABLE), listener: told(LISTENER_VARIABLE) };
-        Ok(Setup { environment: Arc::new(environment.without_openclaw()), paths, socket, inherited })
+        Ok(Setup {
+            environment: Arc::new(environment.without_openclaw()),
+            paths,
+            socket,
+            arguments: vec!["supervisor", "run"],
+            inherited,
+        })
     }
 
     /// Directory of the socket and of the pipes.

@@ -82,6 +82,11 @@ fn has_socket(pid: u32, inode: u32) -> bool {
     descriptors(pid).any(|fd| fs::read_link(fd).is_ok_and(|target| target.as_os_str() == wanted.as_str()))
 }
 
+/// The session of `pid`.
+pub fn session_of(pid: u32) -> Option<u64> {
+    stat_field(pid, 6)
+}
+
 /// All pids that `/proc` shows.
 pub fn pids() -> impl Iterator<Item = u32> {
     fs::read_dir("/proc")

@@ -119,6 +119,13 @@ pub fn program(pid: u32) -> Option<String> {
     system.process(pid).map(|process| process.name().to_string_lossy().into_owned())
 }
 
+/// The session of `pid`.
+pub fn session_of(pid: u32) -> Option<u64> {
+    nix::unistd::getsid(Some(nix::unistd::Pid::from_raw(pid as i32)))
+        .ok()
+        .map(|session| session.as_raw() as u64)
+}
+
 /// The process group of `pid`.
 pub fn group_of(pid: u32) -> Option<u64> {
     nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid as i32))).ok().map(|group| group.as_raw() as u64)

@@ -7,11 +7,11 @@ use std::path::Path;
 use super::handle::Handle;
 use super::lock::Record;
 use super::tree::Mark;
-use super::{process, socket, system};
+use super::{process, system};
 
-/// The gateway of the run `mark` on `state_dir`, which was to listen on `port`; `None` when it has ended.
-pub fn find(state_dir: &Path, mark: &Mark, port: u16) -> Option<Handle> {
-    recorded(state_dir, mark).or_else(|| marked(state_dir, mark, port))
+/// The gateway of the run `mark` on `state_dir`, made by a supervisor of `session`; `None` when it has ended.
+pub fn find(state_dir: &Path, mark: &Mark, session: Option<u32>) -> Option<Handle> {
+    recorded(state_dir, mark).or_else(|| marked(state_dir, mark, session))
 }
 
 /// The process that the lock's record names.
@@ -21,24 +21,18 @@ fn recorded(state_dir: &Path, mark: &Mark) -> Option<Handle> {
     (record.is_proved(state_dir) && handle.is_alive()).then_some(handle)
 }
 
-/// The supervisor may have died before it wrote the record, or the gateway may have been followed by a process
-/// of its own making: then the mark in its environment leads to it. Of several that hold the claim, the one that
-/// listens is the gateway, else the one that leads a group.
-fn marked(state_dir: &Path, mark: &Mark, port: u16) -> Option<Handle> {
-    let mut holders: Vec<Handle> = system::pids()
+/// The supervisor may have died before it wrote the record: then the mark leads to it. Others carry the mark too,
+/// and hold the claim as well: only the gateway itself leads a group in the session of its supervisor.
+fn marked(state_dir: &Path, mark: &Mark, session: Option<u32>) -> Option<Handle> {
+    let leads = |pid: u32| {
+        system::group_of(pid) == Some(u64::from(pid)) && system::session_of(pid) == session.map(u64::from)
+    };
+    system::pids()
         .filter(|pid| is_ours(*pid, mark))
         .filter_map(|pid| Handle::open(pid).ok())
         .filter(|handle| is_ours(handle.pid(), mark) && system::holds_lock(handle.pid(), state_dir))
-        .filter(Handle::is_alive)
-        .collect();
-    let listeners = socket::listeners_on(port).unwrap_or_default();
-    let listens = |handle: &Handle| {
-        let sockets = system::sockets_of(&[handle.pid()]);
-        listeners.iter().any(|listener| sockets.contains(&listener.inode))
-    };
-    let leads = |handle: &Handle| system::group_of(handle.pid()) == Some(u64::from(handle.pid()));
-    let chosen = holders.iter().position(listens).or_else(|| holders.iter().position(leads));
-    chosen.map(|index| holders.swap_remove(index))
+        .filter(|handle| leads(handle.pid()) && handle.is_alive())
+        .min_by_key(|handle| system::start_time(handle.pid()))
 }
 
 /// Whether `pid` is a process of this user with the run's mark.

@@ -91,11 +91,11 @@ pub fn exec(argv: &[OsString], environment: &BTreeMap<String, String>) -> io::Er
     }
 }
 
-/// Replaces this process by `program`, with this process's own arguments and environment; `kept` stay open, each
-/// under the variable that tells its number. Returns only when that failed.
-pub fn become_program(program: &Path, kept: &[(&str, BorrowedFd<'_>)]) -> io::Error {
+/// Replaces this process by `program` with `arguments` and this process's environment; `kept` stay open, each under
+/// the variable that tells its number. Returns only when that failed.
+pub fn become_program(program: &Path, arguments: &[&str], kept: &[(&str, BorrowedFd<'_>)]) -> io::Error {
     let mut command = Command::new(program);
-    command.args(std::env::args_os().skip(1));
+    command.args(arguments);
     for (variable, descriptor) in kept {
         if let Err(errno) = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())) {
             return errno.into();
@@ -220,6 +220,11 @@ pub fn boot_id() -> Option<String> {
 /// The pid namespace of this process, as the kernel names it.
 pub fn pid_namespace() -> Option<String> {
     system::pid_namespace()
+}
+
+/// The session that this process belongs to, and with it every gateway that it spawns.
+pub fn own_session() -> Option<u32> {
+    nix::unistd::getsid(None).ok().map(|session| session.as_raw() as u32)
 }
 
 /// Makes orphaned descendants of this process its children, so that a run's leftovers can be reaped.

@@ -24,7 +24,8 @@ pub fn run(context: &Context, background: bool) -> Result<()> {
 }
 
 async fn supervise(context: &Context, background: bool) -> Result<()> {
-    let setup = Setup::new(&context.environment)?;
+    let mut setup = Setup::new(&context.environment)?;
+    setup.arguments.extend(background.then_some("--background"));
     let claim = daemon::claim(&setup)?;
     trace::to_file(&setup.paths.log_dir.join("supervisor.log"), !background)?;
     let stop = stop_signal()?;
