@@ -143,6 +143,7 @@ fn the_help_of_the_supervisor_and_of_the_gateway() {
         Commands:
           run     Run the supervisor in the foreground
           status  Show the running supervisor
+          reload  Become this program, for example after an upgrade; no gateway is restarted
           stop    Stop every gateway and the supervisor; what was up comes back with the next one
 
         Options:
