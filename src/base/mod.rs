@@ -1,6 +1,7 @@
 //! The words that every floor speaks: names, ports, secrets, moments, errors and the records that cross
 //! floors. Nothing here knows a clock, a file, a socket or a process.
 
+pub mod confine;
 pub mod error;
 pub mod exit;
 pub mod moment;
@@ -10,6 +11,7 @@ pub mod record;
 pub mod secret;
 pub mod span;
 
+pub use confine::Confinement;
 pub use error::{Error, Kind, Result};
 pub use exit::Exit;
 pub use moment::Moment;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::port::derived_port;
-use super::{PortBlock, ProfileName};
+use super::{Confinement, PortBlock, ProfileName};
 
 /// What a profile's gateway is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,6 +211,9 @@ pub struct ProfileStatus {
     pub cpu_percent: Option<f64>,
     /// What the last probe saw.
     pub probe: Option<Probe>,
+    /// How far it is kept from the rest of the host.
+    #[serde(default)]
+    pub confine: Confinement,
     /// Sentences about what deserves attention.
     pub warnings: Vec<String>,
 }
@@ -244,6 +247,7 @@ impl ProfileStatus {
             memory_bytes: None,
             cpu_percent: None,
             probe: None,
+            confine: Confinement::default(),
             warnings: Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::record::Runtime;
-use crate::base::{Error, Kind, ProfileName, Result};
+use crate::base::{Confinement, Error, Kind, ProfileName, Result};
 use crate::host::handle::Handle;
 use crate::host::tree::Mark;
 use crate::host::{clock, files, orphan, process};
@@ -41,6 +41,12 @@ pub struct RunRecord {
     pub pipe: PathBuf,
     /// When it was made, in milliseconds since the epoch.
     pub started_at_ms: u64,
+    /// What it is confined to.
+    #[serde(default)]
+    pub confinement: Confinement,
+    /// What is to be said of that.
+    #[serde(default)]
+    pub warning: Option<String>,
 }
 
 impl RunRecord {
@@ -65,6 +71,8 @@ impl RunRecord {
             ready: profile.ready,
             pipe: pipe.to_path_buf(),
             started_at_ms: clock::epoch_ms(),
+            confinement: Confinement::default(),
+            warning: None,
         })
     }
 

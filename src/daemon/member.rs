@@ -204,6 +204,9 @@ impl Member {
             if status.state == State::Starting && live.phase.is_some() {
                 status.phase.clone_from(&live.phase);
             }
+            status.confine.in_force.clone_from(&live.record.confinement.in_force);
+            status.confine.abi = live.record.confinement.abi;
+            status.warnings.extend(live.record.warning.clone());
             status.probe = Some(live.seen.as_ref().map_or(Probe::default(), |seen| seen.probe));
             if let (Some(bytes), true, Some(profile)) =
                 (live.memory.last, live.memory.is_above(), &self.profile)

@@ -9,6 +9,7 @@ mod adoption;
 mod asked;
 mod capture;
 pub mod census;
+mod confining;
 mod control;
 mod driver;
 pub mod evidence;
@@ -40,6 +41,7 @@ use crate::host::{clock, crash, files, inherit, process};
 use crate::link::{address, unix};
 
 pub use adoption::is_orphaned;
+pub use confining::{Held, foreseen, held};
 pub use kept::kept;
 pub use locks::{Lock, LockVerdict, locks};
 pub use prepare::{Cleared, DISK, Occasion, clear, port_taken, refused_for};

@@ -12,6 +12,7 @@ use tokio::net::unix::pipe;
 use super::Setup;
 use super::adoption::RunRecord;
 use super::census::{self, HOST_LOCK};
+use super::confining::{self, Held};
 use super::sharing::sharings;
 use super::{holder, leftovers, real};
 use crate::access::{Credential, credential as choose, lookup};
@@ -52,6 +53,8 @@ pub struct Prepared {
     pub policy: Policy,
     /// What it shares by permission, and with whom.
     pub shared: Vec<(String, ProfileName)>,
+    /// What it is confined to.
+    pub held: Held,
     argv: Vec<OsString>,
     environment: BTreeMap<String, String>,
     claims: Vec<Claim>,
@@ -243,18 +246,19 @@ pub fn launch(
     let Cleared { profile, claims, shared } = clear(&registry, profile, occasion)?;
     let found = real::choose(&profile, &setup.environment)?;
     let (runtime, program) = (found.runtime(), process::own_program());
-    if let Some(real) = found.installed().filter(|_| repair) {
-        let environment = child_env::child_env(&profile, runtime, &setup.environment);
-        real::repair(&profile, real, &environment)?;
-    }
     let argv = words::command_line(&profile, runtime, &program, found.installed())?;
     let pipe = setup.run_dir().join(format!("{name}.out"));
-    let run = RunRecord::new(&profile, runtime, &pipe)?;
+    let mut run = RunRecord::new(&profile, runtime, &pipe)?;
     let mut environment = child_env::child_env(&profile, runtime, &setup.environment);
+    let held = confining::held(&registry, &profile, runtime, &argv, &mut environment)?;
+    if let Some(real) = found.installed().filter(|_| repair) {
+        real::repair(&profile, real, &environment, held.ruleset()?)?;
+    }
     environment.extend(claims.first().map(inherit::variable));
+    (run.confinement, run.warning) = (held.confinement.clone(), held.warning.clone());
     environment.extend([run.mark.variable()]);
     let policy = policy_of(&profile, runtime);
-    Ok(Prepared { policy, argv, environment, claims, shared, run, runtime, profile })
+    Ok(Prepared { policy, held, argv, environment, claims, shared, run, runtime, profile })
 }
 
 impl Prepared {
@@ -278,6 +282,7 @@ impl Prepared {
             directory: state_dir,
             output: writer,
             claims: &self.claims,
+            confined: self.held.ruleset()?,
         };
         let pid = process::spawn(spawn).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => missing(&self.argv, name, &error),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::base::record::Runtime;
 use crate::base::{Error, Kind, Result};
+use crate::host::confine::Ruleset;
 use crate::host::{files, process};
 use crate::profile::launch::{RealOpenclaw, node_version_ok, repair_line};
 use crate::profile::resolved::RuntimeChoice;
@@ -85,7 +86,7 @@ pub fn find(program: Option<&Path>, node: Option<&Path>, environment: &Environme
             )
             .remedy("install Node.js 24.16 or newer, or put its path into [runtime] node of the manifest")
         })?;
-    let version = process::output_of(&[node.clone().into(), "--version".into()], None, VERSION_TIMEOUT)
+    let version = process::output_of(&[node.clone().into(), "--version".into()], None, None, VERSION_TIMEOUT)
         .map_err(|error| {
             Error::new(Kind::Unavailable, "node_missing", format!("{} cannot be run", node.display()))
                 .caused_by(error)
@@ -98,8 +99,14 @@ pub fn find(program: Option<&Path>, node: Option<&Path>, environment: &Environme
 ///
 /// # Errors
 /// [`Kind::Config`] `repair_failed` when it cannot be run or does not end in time.
-pub fn repair(profile: &Profile, real: &RealOpenclaw, environment: &BTreeMap<String, String>) -> Result<()> {
-    let said = process::output_of(&repair_line(profile, real), Some(environment), REPAIR_TIMEOUT);
+pub fn repair(
+    profile: &Profile,
+    real: &RealOpenclaw,
+    environment: &BTreeMap<String, String>,
+    confined: Option<Ruleset>,
+) -> Result<()> {
+    let line = repair_line(profile, real);
+    let said = process::output_of(&line, Some(environment), confined, REPAIR_TIMEOUT);
     let said = said.map_err(|error| {
         let name = &profile.name;
         Error::new(Kind::Config, "repair_failed", format!("the repair of `{name}` could not be run"))

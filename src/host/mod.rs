@@ -4,6 +4,7 @@
 
 pub mod census;
 pub mod clock;
+pub mod confine;
 pub mod crash;
 pub mod dossier;
 pub mod files;

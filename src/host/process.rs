@@ -20,6 +20,7 @@ use nix::unistd::{Pid, Uid, User};
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use super::clock::Stopwatch;
+use super::confine::{self, Ruleset};
 use super::inherit::CLAIM_VARIABLE;
 use super::lock::Claim;
 use super::system;
@@ -38,6 +39,8 @@ pub struct Spawn<'a> {
     pub output: File,
     /// The claims that the gateway inherits and holds for its life.
     pub claims: &'a [Claim],
+    /// What it is confined to, with everything that it starts; `None` for nothing.
+    pub confined: Option<Ruleset>,
 }
 
 /// Spawns a gateway as leader of its own process group, with no terminal, an empty standard input and its claims
@@ -50,6 +53,9 @@ pub fn spawn(spawn: Spawn<'_>) -> io::Result<u32> {
         spawn.argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
     let errors = spawn.output.try_clone()?;
     let mut command = Command::new(program);
+    if let Some(ruleset) = spawn.confined {
+        confine::confine(&mut command, ruleset.with_open(&spawn.output)?)?;
+    }
     command
         .args(arguments)
         .env_clear()
@@ -109,7 +115,7 @@ pub fn become_program(program: &Path, arguments: &[&str], kept: &[(&str, Borrowe
 const ANSWER_MAX: usize = 64 * 1024;
 
 /// What `argv` prints on standard output until it closes that, within `limit`; in `environment`, or in that of
-/// this process. Its exit is not waited for: in the supervisor the one loop over `waitpid` collects it,
+/// this process; held to `confined`. Its exit is not waited for: in the supervisor the one loop over `waitpid` collects it,
 /// elsewhere the end of this process does.
 ///
 /// # Errors
@@ -118,6 +124,7 @@ const ANSWER_MAX: usize = 64 * 1024;
 pub fn output_of(
     argv: &[OsString],
     environment: Option<&BTreeMap<String, String>>,
+    confined: Option<Ruleset>,
     limit: Duration,
 ) -> io::Result<String> {
     let (program, arguments) =
@@ -126,6 +133,9 @@ pub fn output_of(
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     if let Some(environment) = environment {
         command.env_clear().envs(environment);
+    }
+    if let Some(ruleset) = confined {
+        confine::confine(&mut command, ruleset)?;
     }
     let clock = Stopwatch::start();
     let mut child = {

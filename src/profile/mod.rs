@@ -6,6 +6,7 @@ pub mod channels;
 pub mod child_env;
 pub mod clone;
 pub mod config;
+pub mod confine;
 pub mod create;
 pub mod creation;
 pub mod dotenv;

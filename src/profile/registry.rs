@@ -48,6 +48,11 @@ impl<'a> Registry<'a> {
         self.environment
     }
 
+    /// The ways it looks at the disk.
+    pub fn disk(&self) -> Disk {
+        self.disk
+    }
+
     /// Where manifests, records and logs are.
     pub fn paths(&self) -> &SupervisorPaths {
         &self.paths

@@ -150,6 +150,7 @@ pub fn resolve(
         paths,
         supervise: supervise(written.supervise),
         confine: written.confine.unwrap_or(ConfineLevel::Off),
+        confine_fallback: written.confine_fallback.unwrap_or(false),
         managed: manifest.is_some(),
         remote,
         warnings,

@@ -239,6 +239,8 @@ pub struct Profile {
     pub supervise: Supervise,
     /// How far it is kept from the rest of the host.
     pub confine: ConfineLevel,
+    /// Whether it may run with less than that on a kernel that cannot do it.
+    pub confine_fallback: bool,
     /// Whether a manifest puts it under our supervision.
     pub managed: bool,
     /// How a remote gateway is reached; there if and only if the place is remote.

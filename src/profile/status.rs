@@ -2,6 +2,7 @@
 
 use super::Profile;
 use super::resolved::RuntimeChoice;
+use crate::base::Confinement;
 use crate::base::record::{ProfileStatus, Runtime};
 
 /// The status of a profile of which nothing but its files is known.
@@ -24,6 +25,7 @@ pub fn described(profile: &Profile) -> ProfileStatus {
         config_path: profile.paths.config_path.display().to_string(),
         workspace: profile.paths.workspace.display().to_string(),
         managed: profile.managed,
+        confine: Confinement { level: profile.confine.as_str().into(), ..Confinement::default() },
         warnings: profile.warnings.clone(),
         ..ProfileStatus::unknown(&profile.name)
     }

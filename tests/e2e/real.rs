@@ -146,6 +146,36 @@ fn real_openclaw_that_refuses_its_configuration_is_given_up_at_once() {
     assert_eq!(fs::read_to_string(&config).unwrap(), text, "nothing was written over it");
 }
 
+/// Creates and starts the real program under `level`, and shows that it answers and what it is held to.
+fn real_under(level: &str) {
+    let world = World::new();
+    let name = world.name(level);
+    // Another profile's tree stands in the same home.
+    fs::create_dir_all(world.home(".openclaw-other/credentials")).unwrap();
+    with_real(&world, &["profile", "create", &name, "--runtime", "openclaw"]).ok();
+    let manifest = world.home(".config/openclaw/profiles").join(format!("{name}.toml"));
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("level = \"off\"", &format!("level = {level:?}"))).unwrap();
+    let started = with_real(&world, &["profile", "start", &name, "--json"]);
+    let log = || world.run(&["profile", "logs", &name]).out;
+    assert_eq!(started.code, Some(0), "{started:?}\n{}", log());
+    let status = started.json();
+    assert_eq!((&status["runtime"], &status["confine"]["inForce"]), (&"openclaw".into(), &level.into()));
+    assert_eq!(world.run(&["--profile", &name, "health", "--json"]).ok().json()["ok"], true);
+    let stopped = world.run(&["profile", "stop", &name, "--json"]).ok().json();
+    assert_eq!(stopped["lastExit"]["code"], 0, "{stopped}\n{}", log());
+}
+
+#[test]
+fn real_openclaw_becomes_ready_apart_from_its_peers() {
+    real_under("peers");
+}
+
+#[test]
+fn real_openclaw_becomes_ready_under_strict_confinement() {
+    real_under("strict");
+}
+
 /// Puts an executable script on this world's PATH.
 fn script(world: &World, name: &str, text: &str) -> PathBuf {
     let path = world.path("bin").join(name);

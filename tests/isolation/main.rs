@@ -5,6 +5,8 @@
 // a part is used here.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods, dead_code)]
 
+#[path = "../e2e/fake.rs"]
+mod fake;
 #[path = "../e2e/look.rs"]
 mod look;
 #[path = "../e2e/ports.rs"]
@@ -14,6 +16,7 @@ mod world;
 
 mod bots;
 mod clone;
+mod confined;
 mod pair;
 mod removal;
 mod shapes;

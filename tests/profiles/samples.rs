@@ -123,6 +123,7 @@ fn facts(profile: &Profile, config: &GatewayConfig) -> BTreeMap<String, String> 
         ("onMemoryHigh", supervise.on_memory_high.as_str().into()),
         ("alert", format!("{:?}", supervise.alert)),
         ("confine", profile.confine.as_str().into()),
+        ("confineFallback", profile.confine_fallback.to_string()),
         ("includes", format!("{:?}", config.includes)),
     ];
     if let Some(remote) = &profile.remote {

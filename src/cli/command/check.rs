@@ -1,12 +1,14 @@
 //! `profile check`: proves isolation over all profiles without starting anything; exit 4 when something is
 //! shared.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::{Context, render, survey};
 use crate::daemon::{self, Lock, LockVerdict};
+use crate::profile::Registry;
 use crate::profile::isolation::Sharing;
+use crate::profile::resolved::ConfineLevel;
 
 /// Compares all profiles and prints what they share.
 pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
@@ -18,6 +20,7 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
     let mut shared = daemon::sharings(&registry)?;
     shared.retain(|sharing| only.is_none_or(|name| sharing.a == *name || sharing.b == *name));
     let refused = shared.iter().filter(|sharing| !sharing.allowed).count();
+    let confined = confinable(&registry, &known, only);
     let documents = shared.iter().map(|sharing| {
         json!({ "code": sharing.code, "severity": severity(sharing), "profile": sharing.a, "other": sharing.b,
             "message": sharing.message, "remedy": sharing.remedy })
@@ -25,7 +28,9 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
     let locks = daemon::locks(&registry, only)?;
     if context.render.is_json() {
         let conflicts: Vec<_> = documents.collect();
-        context.render.document(&json!({ "ok": refused == 0, "conflicts": conflicts, "locks": locks }));
+        context.render.document(
+            &json!({ "ok": refused == 0, "conflicts": conflicts, "locks": locks, "confine": confined }),
+        );
     } else {
         for sharing in &shared {
             let line = match sharing.allowed {
@@ -36,6 +41,9 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
         }
         for lock in locks.iter().filter(|lock| lock.verdict != LockVerdict::Free) {
             context.render.text(&sentence(lock));
+        }
+        for told in &confined {
+            context.render.text(&outlook(told));
         }
     }
     if refused == 0 {
@@ -64,6 +72,36 @@ fn sentence(lock: &Lock) -> String {
             let gone = pid.map(|pid| format!(", left by process {pid}")).unwrap_or_default();
             format!("stale: {thing}{gone}; harmless, the next start replaces it\n")
         }
+    }
+}
+
+/// What each profile that asks for confinement would be held to on this kernel, as JSON shows it.
+fn confinable(registry: &Registry<'_>, known: &[ProfileName], only: Option<&ProfileName>) -> Vec<Value> {
+    let asked = known.iter().filter(|name| only.is_none_or(|only| *name == only));
+    let profiles = asked.filter_map(|name| registry.load(name).ok());
+    let confined = profiles.filter(|profile| profile.confine != ConfineLevel::Off);
+    let told = confined.map(|profile| match daemon::foreseen(&profile) {
+        Ok((level, told)) => json!({ "profile": profile.name, "level": told.level,
+            "possible": level.as_str(), "abi": told.abi, "refused": null }),
+        Err(error) => json!({ "profile": profile.name, "level": profile.confine.as_str(),
+            "possible": null, "abi": null, "refused": error.to_string() }),
+    });
+    told.collect()
+}
+
+fn outlook(told: &Value) -> String {
+    let word = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
+    match told["refused"].as_str() {
+        Some(why) => format!("warning: its start will be refused: {why}\n"),
+        None if told["level"] == told["possible"] => {
+            format!(
+                "{} can be confined to {} (Landlock ABI {})\n",
+                word("profile"),
+                word("level"),
+                told["abi"]
+            )
+        }
+        None => format!("warning: {} can be confined to {} only\n", word("profile"), word("possible")),
     }
 }
 

@@ -1,6 +1,8 @@
 //! `gateway run`: the selected profile's gateway in the foreground, under the same looks and claims as a
 //! supervised one. The embedded gateway runs in this process; another runtime replaces it.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 
 use super::gateway_call::flags;
@@ -8,8 +10,9 @@ use super::supervisor_run::stop_signal;
 use crate::access::{Credential, credential, lookup};
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, block_on, survey};
-use crate::daemon::{self, Chosen, DISK, Occasion};
+use crate::daemon::{self, Chosen, DISK, Held, Occasion};
 use crate::gateway::{self, Auth, Limits, LogFile, LogLayer, Options};
+use crate::host::confine as kernel;
 use crate::host::inherit::{self, CLAIM_VARIABLE};
 use crate::host::lock::{self, Claim, Record};
 use crate::host::rotate::RotatingFile;
@@ -43,17 +46,35 @@ pub fn run(context: &Context, port: Option<u16>) -> Result<()> {
     if let Err(error) = record.write(&profile.paths.state_dir) {
         context.render.notice(&format!("warning: {error}"));
     }
+    let runtime = chosen.runtime();
+    let argv = launch::command_line(profile, runtime, &process::own_program(), chosen.installed())?;
+    let mut environment = child_env::child_env(profile, runtime, &context.environment);
+    confine(context, &daemon::held(&registry, profile, runtime, &argv, &mut environment)?)?;
     match chosen {
         Chosen::Embedded => embedded(&registry, profile),
-        Chosen::Openclaw(_) | Chosen::Command => become_it(context, profile, &chosen, &cleared.claims),
+        Chosen::Openclaw(_) | Chosen::Command => become_it(profile, &argv, &environment, &cleared.claims),
     }
 }
 
+/// Takes on what the manifest's `[confine]` asks for, before this process becomes the gateway.
+fn confine(context: &Context, held: &Held) -> Result<()> {
+    if let Some(warning) = &held.warning {
+        context.render.notice(&format!("warning: {warning}"));
+    }
+    let Some(ruleset) = held.ruleset()? else { return Ok(()) };
+    kernel::take_on(ruleset).map_err(|error| {
+        Error::new(Kind::Config, "confinement_unavailable", "the kernel refuses to confine this process")
+            .caused_by(error)
+    })
+}
+
 /// Replaces this process by the profile's program; the claims go with it.
-fn become_it(context: &Context, profile: &Profile, chosen: &Chosen, claims: &[Claim]) -> Result<()> {
-    let runtime = chosen.runtime();
-    let argv = launch::command_line(profile, runtime, &process::own_program(), chosen.installed())?;
-    let environment = child_env::child_env(profile, runtime, &context.environment);
+fn become_it(
+    profile: &Profile,
+    argv: &[OsString],
+    environment: &BTreeMap<String, String>,
+    claims: &[Claim],
+) -> Result<()> {
     let failed = |error: io::Error| {
         Error::new(
             Kind::Unavailable,
@@ -64,7 +85,7 @@ fn become_it(context: &Context, profile: &Profile, chosen: &Chosen, claims: &[Cl
         .caused_by(error)
     };
     claims.iter().try_for_each(|claim| process::keep_across_exec(claim, true)).map_err(failed)?;
-    Err(failed(process::exec(&argv, &environment)))
+    Err(failed(process::exec(argv, environment)))
 }
 
 fn embedded(registry: &Registry<'_>, profile: &Profile) -> Result<()> {

@@ -103,6 +103,7 @@ pub fn facts(profile: &ProfileStatus) -> String {
         ("config", profile.config_path.clone()),
         ("workspace", profile.workspace.clone()),
         ("restarts", profile.restarts.to_string()),
+        ("confined", confined(profile)),
     ];
     let known = [
         ("version", profile.version.clone()),
@@ -140,6 +141,22 @@ pub fn holder(holder: &Holder) -> String {
 pub fn size(bytes: u64) -> String {
     let mebibytes = bytes as f64 / 1_048_576.0;
     if mebibytes >= 1024.0 { format!("{:.1} GiB", mebibytes / 1024.0) } else { format!("{mebibytes:.1} MiB") }
+}
+
+/// What a profile's gateway is confined to, and what it was to be.
+fn confined(profile: &ProfileStatus) -> String {
+    let confine = &profile.confine;
+    match (&confine.in_force, confine.abi) {
+        (Some(level), Some(abi)) if *level == confine.level => {
+            format!("{level}, in force (Landlock ABI {abi})")
+        }
+        (Some(level), _) if *level == confine.level => level.clone(),
+        (Some(level), _) => format!("{level} in force, {} wanted", confine.level),
+        (None, _) if profile.pid.is_some() && confine.level != "off" => {
+            format!("{} wanted; what is in force is not known", confine.level)
+        }
+        (None, _) => confine.level.clone(),
+    }
 }
 
 /// A length of time as people read it, to the second.

@@ -55,7 +55,8 @@ fn version_of(params: &ReloadParams) -> Result<String> {
         return Err(unfit("it is no program file with an absolute path".into()));
     }
     let argv: [OsString; 2] = [program.into(), "--version".into()];
-    let said = process::output_of(&argv, None, VERSION_TIMEOUT).map_err(|error| unfit(error.to_string()))?;
+    let said =
+        process::output_of(&argv, None, None, VERSION_TIMEOUT).map_err(|error| unfit(error.to_string()))?;
     let version = said.trim().strip_prefix("openclaw ").filter(|version| !version.is_empty());
     version.map(str::to_owned).ok_or_else(|| unfit("it does not say its version as this program does".into()))
 }

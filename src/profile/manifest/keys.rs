@@ -39,7 +39,7 @@ pub(super) const TABLES: [(&str, &[&str]); 7] = [
             "alert",
         ],
     ),
-    ("confine", &["level"]),
+    ("confine", &["level", "fallback"]),
     (
         "remote",
         &[

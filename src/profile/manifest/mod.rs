@@ -40,6 +40,8 @@ pub struct Manifest {
     pub supervise: SuperviseTable,
     /// `confine.level`.
     pub confine: Option<ConfineLevel>,
+    /// `confine.fallback`.
+    pub confine_fallback: Option<bool>,
     /// How a remote gateway is reached; there if and only if the manifest has the table.
     pub remote: Option<RemoteTable>,
 }
@@ -148,7 +150,7 @@ impl Manifest {
             .map_err(|error| source.error(error.span().map(|span| span.start), error.message()))?;
         let top = Section::top(source, document.as_table())?;
         let remote = top.table("remote")?;
-        let gateway = top.table("gateway")?;
+        let (gateway, confine) = (top.table("gateway")?, top.table("confine")?);
         let manifest = Manifest {
             kind: top.choice("kind", &[("local", Place::Local), ("remote", Place::Remote)])?,
             description: top.text("description")?,
@@ -160,7 +162,8 @@ impl Manifest {
             bind: gateway.choice("bind", &Bind::WORDS)?,
             paths: paths(&top.table("paths")?)?,
             supervise: supervise(&top.table("supervise")?)?,
-            confine: top.table("confine")?.choice("level", &ConfineLevel::WORDS)?,
+            confine: confine.choice("level", &ConfineLevel::WORDS)?,
+            confine_fallback: confine.boolean("fallback")?,
             remote: if remote.exists() { Some(remote_table(&remote)?) } else { None },
         };
         manifest.check_kind(&top, &remote)?;

@@ -1,0 +1,146 @@
+//! Confinement (`[confine]`, INCIDENTS B7): a plug-in that writes into another profile's tree is stopped by the kernel,
+//! whatever it starts is stopped too, and `profile show` says what is in force.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::fake::FAKE;
+use super::look;
+use super::world::{World, pid};
+
+/// What a sloppy plug-in does; each line that succeeds is told on standard output.
+const STUB: &str = r#"
+PATH=/usr/bin:/bin
+try() { if sh -c "$2" 2>/dev/null; then echo "stub $1 did"; else echo "stub $1 could not"; fi; }
+try read   'cat "$HOME/.openclaw/openclaw.json" >/dev/null'
+try write  'echo leak > "$HOME/.openclaw/credentials/creds.json"'
+try create 'echo leak > "$HOME/.openclaw/credentials/new"'
+try list   'ls "$HOME/.openclaw"'
+try remove 'rm -f "$HOME/.openclaw/approvals.json"; ! test -e "$HOME/.openclaw/approvals.json"'
+try link   'ln "$HOME/.openclaw/approvals.json" "$OPENCLAW_STATE_DIR/stolen"'
+try later  'mkdir "$HOME/.openclaw-later"'
+try kept   'cat "$HOME"/.local/state/openclaw/records/*'
+try manifest 'echo "" >> "$HOME/.config/openclaw/profiles/'$1'.toml"'
+try setsid 'setsid sh -c "echo leak > $HOME/.openclaw/credentials/creds.json"'
+try own    'echo mine > "$OPENCLAW_STATE_DIR/mine" && cat "$OPENCLAW_STATE_DIR/mine" >/dev/null'
+try beside 'echo mine > "$HOME/documents/mine"'
+try stdout 'echo again > /dev/stdout'
+try temp   'echo t > "${TMPDIR:-/tmp}/t"'
+"#;
+
+/// A manifest of the stub, which becomes a fake gateway when it is done.
+fn manifest(world: &World, name: &str, confine: &str) {
+    let port = world.block();
+    let script = format!("{STUB}\nexec {} --port {port}", FAKE.display());
+    let command = serde_json::to_string(&["/bin/sh", "-c", &script, "stub", name]).unwrap();
+    let text = format!(
+        "[runtime]\nkind = \"command\"\ncommand = {command}\n[gateway]\nport = {port}\n[confine]\n{confine}\n"
+    );
+    world.manifest(name, &text);
+}
+
+/// What the stub managed to do and what it did not, by the words of its trials.
+fn told(world: &World, name: &str) -> (Vec<String>, Vec<String>) {
+    let log = world.run(&["profile", "logs", name]).ok().out;
+    let said = |ending: &str| {
+        let trials = log.lines().filter_map(|line| line.strip_prefix("stub ")?.strip_suffix(ending));
+        trials.map(str::to_owned).collect::<Vec<String>>()
+    };
+    (said(" did"), said(" could not"))
+}
+
+#[test]
+fn incident_b7_a_plug_in_that_writes_into_another_profile_is_stopped_by_the_kernel() {
+    let world = World::new();
+    let main = world.home(".openclaw");
+    for file in ["openclaw.json", "credentials/creds.json", "approvals.json"] {
+        fs::create_dir_all(main.join(file).parent().unwrap()).unwrap();
+        fs::write(main.join(file), "{}").unwrap();
+    }
+    fs::create_dir(world.home("documents")).unwrap();
+    let before = look::tree(&main);
+    let name = world.name("work");
+    manifest(&world, &name, "level = \"peers\"");
+    let status = world.start(&name);
+    assert_eq!(status["confine"]["level"], "peers", "{status}");
+    assert_eq!(status["confine"]["inForce"], "peers", "{status}");
+    assert!(status["confine"]["abi"].as_u64() >= Some(3), "{status}");
+    let (done, refused) = told(&world, &name);
+    assert_eq!(done, ["own", "beside", "stdout", "temp"], "{refused:?}");
+    let forbidden =
+        ["read", "write", "create", "list", "remove", "link", "later", "kept", "manifest", "setsid"];
+    assert_eq!(refused, forbidden);
+    assert_eq!(look::tree(&main), before, "canaries");
+    let shown = world.run(&["profile", "show", &name]).ok().out;
+    assert!(shown.contains("peers, in force"), "{shown}");
+}
+
+#[test]
+fn without_confinement_the_same_plug_in_gets_everywhere() {
+    let world = World::new();
+    for file in ["openclaw.json", "credentials/creds.json", "approvals.json"] {
+        let file = world.home(".openclaw").join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "{}").unwrap();
+    }
+    let name = world.name("work");
+    manifest(&world, &name, "level = \"off\"");
+    assert_eq!(world.start(&name)["confine"], json!({ "level": "off", "inForce": "off", "abi": null }));
+    let (done, _) = told(&world, &name);
+    for trial in ["read", "write", "create", "list", "later", "kept", "manifest", "setsid"] {
+        assert!(done.iter().any(|word| word == trial), "{trial} shows nothing: {done:?}");
+    }
+}
+
+#[test]
+fn under_strict_the_embedded_gateway_is_healthy_and_comes_back() {
+    let world = World::new();
+    let name = world.name("tight");
+    world.run(&["profile", "create", &name, "--runtime", "embedded"]).ok();
+    let manifest = world.home(".config/openclaw/profiles").join(format!("{name}.toml"));
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("level = \"off\"", "level = \"strict\"")).unwrap();
+    let status = world.start(&name);
+    assert_eq!((&status["state"], &status["confine"]["inForce"]), (&json!("ready"), &json!("strict")));
+    assert_eq!(world.run(&["--profile", &name, "health", "--json"]).ok().json()["ok"], true);
+    world.run(&["profile", "restart", &name]).ok();
+    assert_ne!(pid(&world.show(&name)), pid(&status));
+    world.run(&["profile", "stop", &name]).ok();
+    assert_eq!(world.show(&name)["confine"], json!({ "level": "strict", "inForce": null, "abi": null }));
+}
+
+#[test]
+fn under_strict_no_port_outside_the_block_can_be_bound() {
+    let world = World::new();
+    let (name, port, other) = (world.name("tight"), world.block(), world.block());
+    for (bound, state) in [(port + 3, true), (other, false)] {
+        let command = serde_json::to_string(&[&FAKE.display().to_string(), "--port", &bound.to_string()]);
+        let text = format!(
+            "[runtime]\nkind = \"command\"\nready = \"tcp\"\ncommand = {}\n[gateway]\nport = {port}\n\
+             [supervise]\nrestart = \"never\"\nstart_timeout = \"1s\"\n[confine]\nlevel = \"strict\"\n",
+            command.unwrap()
+        );
+        world.manifest(&name, &text);
+        let said = world.run(&["profile", "start", &name, "--json"]);
+        // Within its block it listens, if not where it is looked for; outside it does not even come to that.
+        let last = world.show(&name)["lastExit"]["lastLines"].to_string();
+        assert_eq!(last.contains("Permission denied"), !state, "{last} {said:?}");
+        world.run(&["profile", "stop", &name]);
+    }
+}
+
+#[test]
+fn in_the_foreground_it_is_confined_too() {
+    let world = World::new();
+    fs::create_dir_all(world.home(".openclaw/credentials")).unwrap();
+    let name = world.name("fore");
+    let script = "echo leak > \"$HOME/.openclaw/credentials/new\" || exit 7";
+    let command = serde_json::to_string(&["/bin/sh", "-c", script]).unwrap();
+    world.manifest(
+        &name,
+        &format!("[runtime]\nkind = \"command\"\ncommand = {command}\n[confine]\nlevel = \"peers\"\n"),
+    );
+    let said = world.run(&["--profile", &name, "gateway", "run"]);
+    assert_eq!(said.code, Some(7), "{said:?}");
+}
