@@ -70,11 +70,11 @@ pub fn foreseen(profile: &Profile) -> Result<(ConfineLevel, Confinement)> {
     )))
 }
 
-/// What a run of `profile` with this command line is held to. Where the usual folder of temporary files is out of its
-/// reach, `environment` names one in its state directory.
+/// What a run of `profile` with this command line is held to. Where the usual folder of temporary files or of caches
+/// is out of its reach, `environment` names one in its state directory.
 ///
 /// # Errors
-/// As [`foreseen`]; when that folder cannot be made.
+/// As [`foreseen`]; when a folder cannot be made.
 pub fn held(
     registry: &Registry<'_>,
     profile: &Profile,
@@ -97,29 +97,36 @@ pub fn held(
     // What does not exist when the rules are made cannot be made later, unless it lies in the state directory.
     files::private_dir(&profile.paths.workspace)?;
     let (program, home) = (program_of(argv, disk.is_dir, disk.real), registry.environment().home()?);
-    let shared = shared_by(runtime);
+    let shared = shared_by(runtime, &registry.environment().user_home()?);
     shared.iter().try_for_each(|path| files::private_dir(path))?;
     let own =
         Own { paths: &profile.paths, block: profile.block, home: &home, program: &program, shared: &shared };
     held.rules = confine::rules(level, own, &forbidden, disk);
-    let temporary = environment.get("TMPDIR").map_or(TEMPORARY, String::as_str);
-    let reached =
-        held.rules.as_ref().is_none_or(|rules| confine::may_write(rules, &(disk.real)(Path::new(temporary))));
-    if !reached {
-        let own = profile.paths.state_dir.join("tmp");
-        files::private_dir(&own)?;
-        environment.insert("TMPDIR".into(), own.display().to_string());
+    let cache = registry.environment().user_home()?.join(".cache").display().to_string();
+    for (variable, usual, folder) in [("TMPDIR", TEMPORARY, "tmp"), ("XDG_CACHE_HOME", &cache, "cache")] {
+        let place = environment.get(variable).map_or(usual, String::as_str);
+        let place = (disk.real)(Path::new(place));
+        if held.rules.as_ref().is_some_and(|rules| !confine::may_write(rules, &place)) {
+            let own = profile.paths.state_dir.join(folder);
+            files::private_dir(&own)?;
+            environment.insert(variable.into(), own.display().to_string());
+        }
     }
     Ok(held)
 }
 
-/// Folders of the whole machine that a runtime insists on, whatever `TMPDIR` says: the real program's log files, and
-/// the locks by which its own processes agree on a state directory (OPENCLAW.md 2.1).
-fn shared_by(runtime: Runtime) -> Vec<PathBuf> {
+/// Folders of the whole machine that a runtime insists on, whatever `TMPDIR` says: the real program's log files,
+/// the locks by which its own processes agree on a state directory (OPENCLAW.md 2.1), and where it puts its temporary
+/// files when it trusts no other place.
+fn shared_by(runtime: Runtime, home: &Path) -> Vec<PathBuf> {
     match runtime {
         Runtime::Openclaw => {
-            let locks = format!("openclaw-state-locks-{}", process::own_user());
-            ["openclaw".to_owned(), locks].map(|name| Path::new(TEMPORARY).join(name)).to_vec()
+            let (temporary, user) = (Path::new(TEMPORARY), process::own_user());
+            vec![
+                temporary.join("openclaw"),
+                temporary.join(format!("openclaw-state-locks-{user}")),
+                home.join(".cache").join(format!("openclaw-{user}")),
+            ]
         }
         Runtime::Embedded | Runtime::Command => Vec::new(),
     }

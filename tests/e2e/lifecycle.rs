@@ -12,8 +12,9 @@ use super::world::{World, pid, wait_for};
 type Check = fn(&Value) -> bool;
 
 /// The keys of a profile in JSON (DESIGN 3.4), each with what it holds while the gateway is ready.
-const KEYS: [(&str, Check); 25] = [
+const KEYS: [(&str, Check); 26] = [
     ("configPath", Value::is_string),
+    ("confine", |value| *value == json!({"level": "off", "inForce": "off", "abi": null})),
     ("cpuPercent", Value::is_f64),
     ("intent", |value| value == "up"),
     ("isolation", |value| value == "isolated"),

@@ -103,9 +103,9 @@ pub fn facts(profile: &ProfileStatus) -> String {
         ("config", profile.config_path.clone()),
         ("workspace", profile.workspace.clone()),
         ("restarts", profile.restarts.to_string()),
-        ("confined", confined(profile)),
     ];
     let known = [
+        ("confined", confined(profile)),
         ("version", profile.version.clone()),
         ("pid", profile.pid.map(|pid| pid.to_string())),
         ("memory", profile.memory_bytes.map(size)),
@@ -144,19 +144,22 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// What a profile's gateway is confined to, and what it was to be.
-fn confined(profile: &ProfileStatus) -> String {
+fn confined(profile: &ProfileStatus) -> Option<String> {
     let confine = &profile.confine;
-    match (&confine.in_force, confine.abi) {
+    if confine.level == "off" {
+        return None;
+    }
+    Some(match (&confine.in_force, confine.abi) {
         (Some(level), Some(abi)) if *level == confine.level => {
             format!("{level}, in force (Landlock ABI {abi})")
         }
         (Some(level), _) if *level == confine.level => level.clone(),
         (Some(level), _) => format!("{level} in force, {} wanted", confine.level),
-        (None, _) if profile.pid.is_some() && confine.level != "off" => {
+        (None, _) if profile.pid.is_some() => {
             format!("{} wanted; what is in force is not known", confine.level)
         }
         (None, _) => confine.level.clone(),
-    }
+    })
 }
 
 /// A length of time as people read it, to the second.
