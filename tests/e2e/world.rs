@@ -272,10 +272,15 @@ pub fn pid(status: &Value) -> u32 {
 
 /// Waits for the end of a command and returns what it said.
 pub fn said(child: Child) -> Said {
+    said_within(child, PATIENCE)
+}
+
+/// The same for a command that may take longer than others, since what it waits for does.
+pub fn said_within(child: Child, patience: Duration) -> Said {
     use std::os::unix::process::ExitStatusExt;
     let (number, (done, ended)) = (child.id(), channel());
     std::thread::spawn(move || done.send(child.wait_with_output()));
-    let Ok(output) = ended.recv_timeout(PATIENCE) else {
+    let Ok(output) = ended.recv_timeout(patience) else {
         let what = look::command_line(number);
         look::signal(number, Signal::SIGKILL);
         panic!("this does not end: {what}");
