@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::net::unix::pipe;
 
@@ -32,6 +33,9 @@ use crate::supervise::{Policy, Restart};
 /// How this program looks at the disk.
 pub const DISK: Disk =
     Disk { read: files::read, list: files::entries, is_dir: files::is_dir, real: files::real_path };
+
+/// How long an unseen holder of a state directory is waited for: a refusal has to stay quick.
+const DYING: Duration = Duration::from_millis(80);
 
 /// A profile that may run, with its claims held.
 pub struct Cleared {
@@ -88,7 +92,7 @@ pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> R
     }
     let state_dir = &profile.paths.state_dir;
     files::private_dir(state_dir)?;
-    let mut claims = match lock::claim(state_dir)? {
+    let mut claims = match lock::claim_after_the_dying(state_dir, DYING)? {
         Outcome::Held(claim) => vec![claim],
         Outcome::Taken => return Err(refusal(&profile, &facts(&profile, true)?)),
     };

@@ -39,6 +39,14 @@ pub fn slept() -> Duration {
     system::slept()
 }
 
+/// Stands still for `time`, on a thread that may.
+pub fn pause(time: Duration) {
+    let _ = nix::poll::poll(
+        &mut [],
+        nix::poll::PollTimeout::try_from(time).unwrap_or(nix::poll::PollTimeout::MAX),
+    );
+}
+
 /// Milliseconds since the epoch.
 pub fn epoch_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)

@@ -8,16 +8,21 @@
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fs2::FileExt;
 use serde::{Deserialize, Serialize};
 
+use super::clock::{self, Stopwatch};
 use super::{files, system};
 use crate::base::record::Runtime;
 use crate::base::{Error, Kind, Result};
 
 /// The record beside the lock, for people and for proof of identity; never proof of ownership by itself.
 pub const RECORD_NAME: &str = "gateway.lock";
+
+/// Distance of two looks at a lock whose holder is not seen.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A held claim. Dropping it closes this process's descriptor; the lock ends when no process has one left.
 #[derive(Debug)]
@@ -60,6 +65,21 @@ pub fn claim(path: &Path) -> Result<Outcome> {
             .remedy(format!("check owner and mode: ls -ld {}", path.display()))
     })?;
     claim_file(file, path)
+}
+
+/// As [`claim`], but patient with a holder that is not seen: one that dies keeps its locks for a moment after `/proc`
+/// shows nothing of it any more. One that is seen is not waited for.
+///
+/// # Errors
+/// As [`claim`].
+pub fn claim_after_the_dying(path: &Path, patience: Duration) -> Result<Outcome> {
+    let clock = Stopwatch::start();
+    loop {
+        match claim(path)? {
+            Outcome::Taken if clock.elapsed() < patience && holder_of(path).is_none() => clock::pause(LOOK),
+            outcome => return Ok(outcome),
+        }
+    }
 }
 
 /// Tries to claim the open `file` at `path` without waiting.
