@@ -126,6 +126,8 @@ pub struct Member {
     pub occasion: Occasion,
     /// Whether the real program's own repair was tried since the user last asked for a start.
     pub repaired: bool,
+    /// What made the last run end, where the driver knows better than its exit code tells.
+    trouble: Option<Error>,
     /// While it is given up: how its files looked then.
     pub given_up: Option<Given>,
     /// The current run.
@@ -148,6 +150,7 @@ impl Member {
             runtime: None,
             occasion: Occasion::Again,
             repaired: false,
+            trouble: None,
             given_up: None,
             live: None,
             last_exit: None,
@@ -270,6 +273,16 @@ impl Member {
         })
     }
 
+    /// How the machine shall see `exit` of the current run: a port that somebody's outgoing connection uses for a
+    /// while is no fault of the configuration, and passes.
+    pub fn judged(&mut self, exit: Exit) -> Exit {
+        if !exit.is_config() {
+            return exit;
+        }
+        self.trouble = self.profile.as_ref().and_then(prepare::port_lent);
+        if self.trouble.is_some() { Exit::code(Kind::Unavailable.exit_code().into()) } else { exit }
+    }
+
     /// Notes the end of the current run, of which nothing is left, and lets go of it.
     pub fn run_ended(&mut self, asked: bool) {
         let Some(live) = self.live.take() else { return };
@@ -306,7 +319,9 @@ impl Member {
                     crate::supervise::Reason::Exited(exit) => describe_exit(*exit),
                     other => other.to_string(),
                 };
-                self.error = Some(self.failure(Kind::Failed, "gateway_failed", &reason));
+                let failure = || self.failure(Kind::Failed, "gateway_failed", &reason);
+                self.error = Some(self.trouble.clone().unwrap_or_else(failure));
+                self.trouble = None;
             }
             Report::GaveUp { why, last } => {
                 let launch_refused = *last == crate::supervise::Reason::SpawnFailed && self.error.is_some();

@@ -106,9 +106,11 @@ pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> R
     if !conflict::judge(&wanted(&profile), &found).is_empty() {
         return Err(refusal(&profile, &found));
     }
-    if let Err(error) = socket::try_bind(profile.port)
-        && error.kind() != io::ErrorKind::AddrInUse
-    {
+    if let Err(error) = socket::try_bind(profile.port) {
+        if error.kind() == io::ErrorKind::AddrInUse {
+            // A listener would have been named above.
+            return Err(port_busy(&profile));
+        }
         return Err(Error::new(
             Kind::Config,
             "port_unusable",
@@ -221,6 +223,24 @@ pub fn port_taken(profile: &Profile) -> Option<Error> {
     let found = facts(profile, false).ok()?;
     let refusal = conflict::first_refusal(&conflict::judge(&wanted(profile), &found))?;
     Some(refusal).filter(|refusal| refusal.code() == conflict::Code::PortInUse.as_str())
+}
+
+/// What is said of a port that nobody listens on and that cannot be bound now. It passes, so it is no refusal for good.
+fn port_busy(profile: &Profile) -> Error {
+    let port = profile.port;
+    let message = format!(
+        "port {port} of `{}` is used by an outgoing connection as its own port, or was a moment ago",
+        profile.name
+    );
+    Error::new(Kind::Failed, "port_busy", message).profile(&profile.name).remedy(format!(
+        "see whose it is: ss -tanp sport = :{port}; a port below the kernel's range for outgoing connections \
+         (net.ipv4.ip_local_port_range) avoids it"
+    ))
+}
+
+/// The trouble of a gateway that ended because its port could not be bound although nobody listens there.
+pub fn port_lent(profile: &Profile) -> Option<Error> {
+    socket::is_lent(profile.port).then(|| port_busy(profile))
 }
 
 /// Prepares a run of `name` from its files; with `repair`, the real program's own repair runs before; the

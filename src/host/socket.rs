@@ -95,6 +95,13 @@ pub fn try_bind(port: u16) -> io::Result<()> {
     }
 }
 
+/// Whether `port` cannot be bound although nobody listens there: an outgoing connection uses it as its own port,
+/// or one that ended a moment ago did.
+pub fn is_lent(port: u16) -> bool {
+    try_bind(port).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+        && listeners_on(port).is_ok_and(|listeners| listeners.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +120,21 @@ mod tests {
         drop(listener);
         assert!(try_bind(port).is_ok());
         assert_eq!(who_answers(port, Some(1)), Answers::Nobody);
+    }
+
+    #[tokio::test]
+    async fn a_port_that_an_outgoing_connection_uses_is_lent() {
+        let peer = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let connection = socket.connect(peer.local_addr().unwrap()).await.unwrap();
+        let port = connection.local_addr().unwrap().port();
+        assert!(is_lent(port));
+        assert!(!is_lent(peer.local_addr().unwrap().port()), "that one has a listener");
+        // Who closes first keeps the port for a while.
+        drop(peer.accept().unwrap());
+        drop(connection);
+        assert!(!is_lent(port));
     }
 
     #[test]

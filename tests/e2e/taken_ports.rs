@@ -36,6 +36,50 @@ fn free(port: u16) {
     }
 }
 
+/// The two ends of an outgoing connection that uses `port` as its own, the far one first: who closes first keeps the
+/// port for a while. `None` where an earlier test's connection still keeps it.
+fn outgoing(port: u16) -> Option<(TcpStream, TcpStream)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let peer = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connection = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((std::net::Ipv4Addr::LOCALHOST, port).into()).ok()?;
+        Some(socket.connect(peer.local_addr().unwrap()).await.unwrap().into_std().unwrap())
+    })?;
+    Some((peer.accept().unwrap().0, connection))
+}
+
+#[test]
+fn an_outgoing_connection_on_its_port_is_waited_out_within_the_ordinary_budget() {
+    let quick = "restart_delay_min = \"5ms\"\nrestart_delay_max = \"200ms\"\nrestarts_per_hour = 60";
+    let world = World::new();
+    // Met before the launch.
+    let (port, ends) = wait_for("a port", || {
+        let port = world.fake("early", "", quick, &["--starts", "@early"]);
+        Some((port, outgoing(port)?))
+    });
+    let error = world.run(&["profile", "start", "early", "--json"]).refused(1, "port_busy");
+    assert!(error["message"].as_str().unwrap().contains(&port.to_string()), "{error}");
+    assert_eq!(world.lines("early"), [""; 0], "looked before it was loaded");
+    drop(ends);
+    world.until_state("early", "ready");
+    // Met by the gateway itself, which calls it a fault of the configuration.
+    let knobs = ["--never-listen", "--exit-after", "500", "--exit-code", "78", "--starts", "@late"];
+    let port = wait_for("a port", || {
+        let port = world.fake("late", "", quick, &knobs);
+        outgoing(port).map(|_| port)
+    });
+    let start = world.spawn(&["profile", "start", "late", "--json"]);
+    wait_for("the launch", || (world.lines("late").len() == 1).then_some(()));
+    let ends = outgoing(port).unwrap();
+    super::world::said(start).refused(1, "port_busy");
+    assert!(["backoff", "starting"].contains(&world.show("late")["state"].as_str().unwrap()));
+    drop(ends);
+    // Without it, the same exit code is what it says.
+    world.until_state("late", "failed");
+    assert!(world.lines("late").len() >= 2);
+}
+
 /// A start is refused for `holder`'s sake, and nothing was spawned or written.
 fn is_refused(world: &World, name: &str, port: u16, holder: u32) -> Value {
     let before = look::tree(&world.state(name));

@@ -146,9 +146,10 @@ impl Driver {
             let found = self.members.iter_mut().find_map(|(name, member)| {
                 let live = member.live.as_mut().filter(|live| live.pid == pid && live.ended.is_none())?;
                 live.ended = Some(exit);
-                Some((name.clone(), live.run, live.is_over()))
+                let (run, alone) = (live.run, live.is_over());
+                Some((name.clone(), run, alone, member.judged(exit)))
             });
-            if let Some((name, run, alone)) = found {
+            if let Some((name, run, alone, exit)) = found {
                 self.sweep(&name, run, SweepEvent::LeaderExited { exit, alone });
             }
         }
