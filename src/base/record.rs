@@ -269,6 +269,9 @@ pub struct SupervisorStatus {
     pub profiles: usize,
     /// Its own resident memory.
     pub memory_bytes: u64,
+    /// Sentences about what deserves attention.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Who holds what was wanted (DESIGN 3.4).

@@ -11,6 +11,7 @@ use super::ready::{Look, Seen};
 use crate::base::record::{ProfileStatus, SupervisorStatus};
 use crate::base::{ProfileName, Result};
 use crate::supervise::Run;
+use crate::supervise::budget::Outer;
 
 /// An order from the control socket, with the way back.
 pub enum Order {
@@ -75,6 +76,8 @@ pub enum Note {
     Phase(ProfileName, Run, String),
     /// A starting gateway is ready.
     Ready(ProfileName, Run, Box<Seen>),
+    /// Who stops us, and how patient it is.
+    Outer(Outer),
     /// What a run's tree uses, in bytes.
     Weighed(ProfileName, Run, u64),
     /// The evidence about a hung run was collected.

@@ -1,6 +1,8 @@
 //! One profile as the supervisor sees it: what it was resolved to, its current run, and the view of both that
 //! is published.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -21,6 +23,7 @@ use crate::host::tree::Track;
 use crate::profile::resolved::OnMemoryHigh;
 use crate::profile::status::described;
 use crate::profile::{Profile, poll_clash};
+use crate::supervise::budget;
 use crate::supervise::echo::telling;
 use crate::supervise::memory::{self, Crossing};
 use crate::supervise::watch::Watch;
@@ -55,6 +58,8 @@ pub struct Live {
     pub seen: Option<Seen>,
     /// While starting: what it waits for.
     pub phase: Option<String>,
+    /// When it was asked to end, in milliseconds since the epoch.
+    pub asked_at_ms: Option<u64>,
     /// How its leader ended, while what it left is swept.
     pub ended: Option<Exit>,
     /// By what its processes are known, wherever they went.
@@ -83,6 +88,7 @@ impl Live {
             watch: None,
             seen: None,
             phase: None,
+            asked_at_ms: None,
             ended: None,
             memory: memory::Watch::default(),
             killed: false,
@@ -210,6 +216,11 @@ impl Member {
             status.confine.in_force.clone_from(&live.record.confinement.in_force);
             status.confine.abi = live.record.confinement.abi;
             status.warnings.extend(live.record.warning.clone());
+            let allowance = fleet.get(&self.name).and_then(|instance| instance.stop_allowance());
+            if let (Some(asked), Some(up_to), None) = (live.asked_at_ms, allowance, live.ended) {
+                let since = Duration::from_millis(epoch_ms().saturating_sub(asked));
+                status.phase = Some(budget::draining(since, up_to));
+            }
             status.probe = Some(live.seen.as_ref().map_or(Probe::default(), |seen| seen.probe));
             if let (Some(bytes), true, Some(profile)) =
                 (live.memory.last, live.memory.is_above(), &self.profile)

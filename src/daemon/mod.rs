@@ -21,17 +21,17 @@ mod locks;
 mod mailbox;
 mod member;
 mod order;
+mod outer;
 mod prepare;
 mod ready;
 mod real;
 mod setup;
 mod sharing;
 
-use std::future::Future;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::base::record::SupervisorStatus;
 use crate::base::{Error, Kind, Result};
@@ -72,8 +72,8 @@ pub fn claim(setup: &Setup) -> Result<Claim> {
     }
 }
 
-/// Runs the supervisor until `stop` completes or it is told to stop; `listening` is called once with its
-/// status when orders can come. `claim` is held for its whole life.
+/// Runs the supervisor until it is told to stop, on `stop` or by an order: a second word on `stop` shortens the end, a
+/// third kills what still runs. `listening` is called once with its status when orders can come. `claim` is held for its whole life.
 ///
 /// # Errors
 /// When its directories, its socket or its signals cannot be had.
@@ -81,7 +81,7 @@ pub async fn run(
     setup: Setup,
     claim: Claim,
     listening: impl FnOnce(&SupervisorStatus),
-    stop: impl Future<Output = ()>,
+    stop: mpsc::UnboundedReceiver<()>,
 ) -> Result<()> {
     process::become_subreaper();
     for directory in [&setup.paths.log_dir, &setup.paths.records_dir, &setup.run_dir()] {
@@ -98,6 +98,7 @@ pub async fn run(
         started_at_ms: clock::epoch_ms(),
         profiles: 0,
         memory_bytes: process::own_memory(),
+        warnings: Vec::new(),
     };
     address::publish(&setup.paths.state_dir, &setup.socket)?;
     crash::point("note-made");

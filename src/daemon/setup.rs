@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::outer::EXIT_TIMEOUT;
 use crate::base::Result;
+use crate::base::span::Span;
 use crate::host::inherit::{CLAIM_VARIABLE, LISTENER_VARIABLE};
 use crate::link::address;
 use crate::profile::{Environment, SupervisorPaths};
@@ -18,6 +21,8 @@ pub struct Setup {
     pub paths: SupervisorPaths,
     /// Where it listens.
     pub socket: PathBuf,
+    /// How long its service file says that a stop may take, where that cannot be asked for.
+    pub exit_timeout: Option<Duration>,
     /// The arguments that make a program such a supervisor.
     pub arguments: Vec<&'static str>,
     /// What it takes over from the program that this process was before.
@@ -43,12 +48,15 @@ impl Setup {
         let socket = address::choose(&paths.sockets);
         let told = |name: &str| environment.get(name).map(str::to_owned);
         let inherited = Inherited { claim: told(CLAIM_VARIABLE), listener: told(LISTENER_VARIABLE) };
+        let exit_timeout = environment.get(EXIT_TIMEOUT).and_then(|text| text.parse::<Span>().ok());
+        let exit_timeout = exit_timeout.map(|span| span.0);
         Ok(Setup {
             environment: Arc::new(environment.without_openclaw()),
             paths,
             socket,
             arguments: vec!["supervisor", "run"],
             inherited,
+            exit_timeout,
         })
     }
 

@@ -27,6 +27,8 @@ struct Member {
 struct Clearing {
     sweep: Sweep,
     timer: Timer,
+    /// Until when what is left may take.
+    until: Moment,
 }
 
 /// Every profile that the supervisor looks after.
@@ -34,6 +36,7 @@ struct Clearing {
 pub struct Fleet {
     members: BTreeMap<ProfileName, Member>,
     draining: bool,
+    end_by: Option<Moment>,
 }
 
 impl Fleet {
@@ -49,6 +52,7 @@ impl Fleet {
         }
         let mut instance = Instance::new(want);
         instance.draining = self.draining;
+        instance.end_by = self.end_by;
         self.members.insert(name, Member { instance, policy, clearing: None });
         true
     }
@@ -147,6 +151,16 @@ impl Fleet {
         let mut all = Vec::new();
         for (name, member) in &mut self.members {
             all.extend(tagged(name, member.step(Event::Drain, now, 0.0)));
+        }
+        all
+    }
+
+    /// Sets until when any stop may take at most, whatever the profiles allow; stops under way are timed anew.
+    pub fn limit(&mut self, end_by: Option<Moment>, now: Moment) -> Vec<Tagged> {
+        self.end_by = end_by;
+        let mut all = Vec::new();
+        for (name, member) in &mut self.members {
+            all.extend(tagged(name, member.limit(end_by, now)));
         }
         all
     }
@@ -257,6 +271,22 @@ impl Member {
         self.instance.is_idle() && self.clearing.is_none()
     }
 
+    fn limit(&mut self, end_by: Option<Moment>, now: Moment) -> Vec<Action> {
+        let actions = self.instance.limit(end_by, now, &self.policy);
+        if self.clearing.is_none() {
+            return actions;
+        }
+        let asked = self.clearing.as_mut().filter(|clearing| matches!(clearing.sweep, Sweep::Asked(_)));
+        match (asked, end_by) {
+            (Some(clearing), Some(by)) if by < clearing.until => {
+                clearing.until = by.max(now);
+                clearing.timer = self.instance.lend_timer();
+                vec![Action::Arm { timer: clearing.timer, at: clearing.until }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn step(&mut self, event: Event, now: Moment, jitter: f64) -> Vec<Action> {
         let Some(clearing) = &self.clearing else {
             return self.instance.step(event, now, &self.policy, jitter);
@@ -293,7 +323,7 @@ impl Member {
         };
         let run = self.instance.run();
         let (kill, stop) = (self.policy.kill_timeout, self.policy.stop_timeout);
-        let (signal, stuck, patience) = match sweep.step(event) {
+        let (signal, stuck, mut until) = match sweep.step(event) {
             SweepStep::Wait => return Vec::new(),
             SweepStep::Done(exit) => {
                 let mut actions = Vec::new();
@@ -306,12 +336,15 @@ impl Member {
                 return actions;
             }
             // Who has little patience with a gateway has no more with what it left behind.
-            SweepStep::Terminate => (Signal::Terminate, false, kill.min(stop)),
-            SweepStep::Kill { stuck } => (Signal::Kill, stuck, kill),
+            SweepStep::Terminate => (Signal::Terminate, false, now + kill.min(stop)),
+            SweepStep::Kill { stuck } => (Signal::Kill, stuck, now + kill),
         };
+        if let (Signal::Terminate, Some(by)) = (signal, self.instance.end_by) {
+            until = until.min(by).max(now);
+        }
         let timer = self.instance.lend_timer();
-        self.clearing = Some(Clearing { sweep, timer });
-        let mut actions = vec![Action::Signal { run, signal }, Action::Arm { timer, at: now + patience }];
+        self.clearing = Some(Clearing { sweep, timer, until });
+        let mut actions = vec![Action::Signal { run, signal }, Action::Arm { timer, at: until }];
         if stuck {
             actions.push(Action::Report(Report::Unkillable { run }));
         }
@@ -436,6 +469,22 @@ mod tests {
         leader_exits(&mut fleet, 1, true);
         assert!(fleet.drained());
         assert_eq!(fleet.get(&name()).unwrap().want(), Intent::Up);
+    }
+
+    #[test]
+    fn incident_c8_a_limit_reaches_what_a_run_left_behind_and_profiles_that_come_later() {
+        let by = Moment::from_millis(3_000);
+        let mut fleet = ready();
+        leader_exits(&mut fleet, 1, false);
+        let actions = fleet.limit(Some(by), NOW);
+        let timer = fleet.armed(&name()).unwrap();
+        assert_eq!(actions, [(name(), Action::Arm { timer, at: by })]);
+        let killed = fleet.step(&name(), Event::Deadline { timer }, by, 0.0);
+        assert_eq!(killed[0].1, Action::Signal { run: Run(1), signal: Signal::Kill });
+        assert_eq!(fleet.limit(Some(NOW), by), [], "killed already");
+        let late: ProfileName = "late".parse().unwrap();
+        fleet.insert(late.clone(), Policy::default(), Intent::Down);
+        assert_eq!(fleet.get(&late).unwrap().end_by, Some(NOW));
     }
 
     #[test]

@@ -33,6 +33,8 @@
 //! `Exited` is given only once the whole process group is swept (`sweep`), so nothing of an old run can hold
 //! the port of the next. The cells' effects are in `turn`.
 
+use std::time::Duration;
+
 use super::echo::Echo;
 use super::policy::{Attempts, Policy};
 use super::record::{Action, Event, GiveUp, Reason, Run, Timer};
@@ -74,6 +76,11 @@ pub struct Instance {
     pub(super) fault: Option<Reason>,
     /// While Stopping: how often the group was killed.
     pub(super) kills: u32,
+    /// While Stopping: when it was asked to end, and until when it may take.
+    pub(super) stop_began: Moment,
+    pub(super) stop_by: Moment,
+    /// Until when any stop may take at most.
+    pub(super) end_by: Option<Moment>,
     pub(super) failures: u32,
     pub(super) restarts: u32,
     pub(super) attempts: Attempts,
@@ -160,6 +167,31 @@ impl Instance {
             self.timer = None;
         }
         event.run().is_none_or(|run| run == self.run)
+    }
+
+    /// Sets until when any stop may take at most; one under way is timed anew. This is no event: whatever the
+    /// condition, it changes no more than the moment at which patience ends.
+    pub fn limit(&mut self, end_by: Option<Moment>, now: Moment, policy: &Policy) -> Vec<Action> {
+        self.end_by = end_by;
+        let by = self.stop_deadline(self.stop_began, policy).max(now);
+        let waits = self.condition == Condition::Stopping && self.kills == 0 && self.timer.is_some();
+        if !waits || by == self.stop_by {
+            return Vec::new();
+        }
+        self.stop_by = by;
+        vec![Action::Arm { timer: self.set_timer(), at: by }]
+    }
+
+    /// Until when a stop that was asked for at `began` may take.
+    pub(super) fn stop_deadline(&self, began: Moment, policy: &Policy) -> Moment {
+        let own = began + policy.stop_timeout;
+        self.end_by.map_or(own, |by| by.min(own).max(began))
+    }
+
+    /// While it was asked to end and not killed yet: how long it may take in all.
+    pub fn stop_allowance(&self) -> Option<Duration> {
+        let waits = self.condition == Condition::Stopping && self.kills == 0;
+        waits.then(|| self.stop_by - self.stop_began)
     }
 
     /// Notes what the current run said last, just before its end is told.
@@ -278,8 +310,6 @@ impl Instance {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::policy::Restart;
     use super::super::record::{Exit, Report, Signal};
     use super::Condition::{Broken, Down, Launching, Ready, Resting, Starting, Stopping};
@@ -799,6 +829,25 @@ mod tests {
         let mut life = Life::new();
         life.all(&["adopted", "exit 0"]);
         assert_eq!(life.instance.condition, Down);
+    }
+
+    #[test]
+    fn incident_c8_a_limit_holds_for_the_stop_under_way_and_for_later_ones() {
+        let (by, policy) = (Moment::from_millis(4_000), Policy::default());
+        let mut life = Life::at(Stopping);
+        let old = life.event("deadline");
+        let actions = life.instance.limit(Some(by), NOW, &policy);
+        assert_eq!(actions, [Action::Arm { timer: life.instance.timer.unwrap(), at: by }]);
+        assert_eq!(life.take(old, NOW), [], "the longer patience is over");
+        assert_eq!(life.instance.stop_allowance(), Some(Duration::from_secs(3)));
+        assert_eq!(life.instance.limit(Some(by), NOW, &policy), [], "nothing new");
+        assert!(!life.instance.limit(None, NOW, &policy).is_empty(), "it may be lifted");
+        life.one("deadline");
+        assert_eq!(life.instance.limit(Some(by), NOW, &policy), [], "who was killed is not timed anew");
+
+        let mut life = Life::at(Ready);
+        assert_eq!(life.instance.limit(Some(by), NOW, &policy), []);
+        assert!(life.one("drain").iter().any(|action| matches!(action, Action::Arm { at, .. } if *at == by)));
     }
 
     #[test]

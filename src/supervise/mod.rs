@@ -1,10 +1,11 @@
 //! The life of supervised children as pure decisions: `instance` is one child (state × event), `policy` how
 //! long to wait and when to give up, `echo` whether it always dies of the same, `sweep` the end of a run, `watch`
-//! whether one that was ready still does anything, `memory` whether it uses too much, `fleet` all of them with their
+//! whether one that was ready still does anything, `memory` whether it uses too much, `budget` the end within a service manager's patience, `fleet` all of them with their
 //! orders.
 //! Nothing here knows a clock, a process or a generator of random numbers: moments and jitter are handed in,
 //! and what shall be done comes back as data for the driver.
 
+pub mod budget;
 pub mod echo;
 pub mod fleet;
 pub mod instance;

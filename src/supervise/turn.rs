@@ -242,8 +242,10 @@ impl<'a> Turn<'a> {
         self.enter(Condition::Stopping);
         self.instance.fault = fault;
         self.instance.kills = 0;
+        self.instance.stop_began = self.now;
+        self.instance.stop_by = self.instance.stop_deadline(self.now, self.policy);
         self.actions.push(Action::Signal { run: self.instance.run, signal: Signal::Terminate });
-        self.arm(self.now + self.policy.stop_timeout);
+        self.arm(self.instance.stop_by);
     }
 
     fn give_up(&mut self, why: GiveUp, last: Reason) {

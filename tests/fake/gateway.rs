@@ -95,6 +95,9 @@ fn wait(stop: &Receiver<()>, due: Option<Instant>) -> bool {
 fn end_of(knobs: &Knobs, stop: &Receiver<()>) -> ExitCode {
     let due = Instant::now() + knobs.term_delay;
     while wait(stop, Some(due)) {}
+    if let Some(path) = &knobs.clean {
+        let _ = append(path, &std::process::id().to_string());
+    }
     ExitCode::SUCCESS
 }
 

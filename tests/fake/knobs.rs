@@ -57,6 +57,9 @@ pub struct Knobs {
     /// Milliseconds from TERM to its end.
     #[arg(long, value_name = "MS", value_parser = millis, default_value = "0")]
     pub term_delay: Duration,
+    /// Appends a line with its pid when it ends in good order.
+    #[arg(long, value_name = "FILE")]
+    pub clean: Option<PathBuf>,
     /// Leaves a child in its process group that is deaf to TERM and INT; its pid stands in PID-FILE.child.
     #[arg(long)]
     pub leave_child: bool,

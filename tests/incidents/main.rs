@@ -32,6 +32,7 @@ mod c1_slow_boots;
 mod c2_frozen;
 mod c5_restart_storms;
 mod c6_left_behind;
+mod c8_drain;
 mod d1_bystanders;
 mod d2_answers;
 mod d3_owners;

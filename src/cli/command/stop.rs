@@ -86,7 +86,7 @@ async fn watched(
     // Files that cannot be read must not keep a gateway from being stopped.
     let state_dir = registry.load(name).ok().map(|profile| profile.paths.state_dir);
     let before = state_dir.as_deref().and_then(running);
-    let status = one(context, supervisor, name).await?;
+    let status = one(context, supervisor, name, &mut progress).await?;
     // What outlives its own stop was never the supervisor's: a gateway in a terminal, or an orphan.
     match before.filter(|record| state_dir.as_deref().and_then(running).as_ref() == Some(record)) {
         Some(record) => Err(unsupervised(name, &record)),
@@ -127,8 +127,17 @@ fn unsupervised(name: &ProfileName, record: &Record) -> Error {
         .remedy(format!("end it: kill -TERM {}", record.pid))
 }
 
-async fn one(context: &Context, supervisor: &mut Supervisor, name: &ProfileName) -> Result<ProfileStatus> {
-    let stop = supervisor.order_profile(PROFILE_STOP, name, |_| {});
+async fn one(
+    context: &Context,
+    supervisor: &mut Supervisor,
+    name: &ProfileName,
+    progress: &mut Progress,
+) -> Result<ProfileStatus> {
+    let changed = |status: ProfileStatus| {
+        let phase = status.phase.map(|phase| format!(": {phase}")).unwrap_or_default();
+        progress.step(&format!("{name} {}{phase}", status.state.as_str()));
+    };
+    let stop = supervisor.order_profile(PROFILE_STOP, name, changed);
     match context.global.timeout {
         None => stop.await,
         Some(limit) => tokio::time::timeout(limit.0, stop).await.map_err(|_| {

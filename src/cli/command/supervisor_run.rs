@@ -1,7 +1,8 @@
 //! `supervisor run`: the supervisor itself, in the foreground or, detached by `profile start`, in the
 //! background.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, block_on};
@@ -28,7 +29,7 @@ async fn supervise(context: &Context, background: bool) -> Result<()> {
     setup.arguments.extend(background.then_some("--background"));
     let claim = daemon::claim(&setup)?;
     trace::to_file(&setup.paths.log_dir.join("supervisor.log"), !background)?;
-    let stop = stop_signal()?;
+    let stop = wishes_to_stop()?;
     let listening = |status: &crate::base::record::SupervisorStatus| {
         if background {
             context.render.report(&launch::report(&Ok(())));
@@ -40,13 +41,37 @@ async fn supervise(context: &Context, background: bool) -> Result<()> {
     daemon::run(setup, claim, listening, stop).await
 }
 
+/// One word for each SIGTERM and SIGINT. A terminal that is closed says it once and in several ways, so its hangup
+/// counts only where nobody asked yet.
+fn wishes_to_stop() -> Result<mpsc::UnboundedReceiver<()>> {
+    let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
+    let mut hangup = catch(SignalKind::hangup())?;
+    let (wish, wishes) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut first = true;
+        loop {
+            let hung_up = tokio::select! {
+                _ = terminate.recv() => false,
+                _ = interrupt.recv() => false,
+                _ = hangup.recv() => true,
+            };
+            if (first || !hung_up) && wish.send(()).is_err() {
+                return;
+            }
+            first = false;
+        }
+    });
+    Ok(wishes)
+}
+
+fn catch(kind: SignalKind) -> Result<Signal> {
+    signal(kind).map_err(|error| {
+        Error::new(Kind::Failed, "signals_unavailable", "signals cannot be watched").caused_by(error)
+    })
+}
+
 /// Completes on SIGTERM or SIGINT, and when the terminal that it runs in is closed.
 pub fn stop_signal() -> Result<impl Future<Output = ()>> {
-    let catch = |kind| {
-        signal(kind).map_err(|error| {
-            Error::new(Kind::Failed, "signals_unavailable", "signals cannot be watched").caused_by(error)
-        })
-    };
     let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
     let mut hangup = catch(SignalKind::hangup())?;
     Ok(async move {

@@ -163,6 +163,9 @@ impl Render {
             table::size(status.memory_bytes),
             status.socket
         ));
+        for warning in &status.warnings {
+            self.notice(&format!("warning: {warning}"));
+        }
     }
 
     fn warnings(self, profiles: &[ProfileStatus]) {

@@ -3,12 +3,12 @@
 
 mod adopt;
 mod clock;
+mod ending;
 mod rearm;
 mod runs;
 mod watching;
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::Future;
 use std::path::PathBuf;
 
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
@@ -29,6 +29,7 @@ use crate::base::record::{Intent, State, SupervisorStatus};
 use crate::base::{Error, Kind, Moment, ProfileName, Result};
 use crate::host::clock::epoch_ms;
 use crate::host::{crash, process};
+use crate::supervise::budget::{Ending, Outer};
 use crate::supervise::{Action, Condition, Event, Fleet, Policy, Report, Run, Tagged, Timer};
 
 /// The supervisor's loop and all that it owns.
@@ -46,6 +47,8 @@ pub struct Driver {
     next_look: Instant,
     /// The program to become.
     successor: Option<PathBuf>,
+    outer: Option<Outer>,
+    ending: Option<Ending>,
 }
 
 impl Driver {
@@ -73,17 +76,19 @@ impl Driver {
             children,
             next_look: Instant::now(),
             successor: None,
+            outer: None,
+            ending: None,
         };
         Ok((driver, orders))
     }
 
-    /// Runs until `stop` completes or a shutdown is ordered, and every gateway has ended; or until another
-    /// program is to go on, which is returned.
-    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Option<PathBuf> {
+    /// Runs until the end is asked for, on `stop` or by an order, and every gateway has ended, or there is no more
+    /// time for that; or until another program is to go on, which is returned.
+    pub async fn run(mut self, mut stop: mpsc::UnboundedReceiver<()>) -> Option<PathBuf> {
+        self.look_outside();
         self.resume();
-        tokio::pin!(stop);
-        while !self.fleet.drained() && self.successor.is_none() {
-            let due = self.timers.values().map(|(_, at)| *at).min();
+        while !self.fleet.drained() && self.successor.is_none() && !self.is_late() {
+            let due = self.timers.values().map(|(_, at)| *at).chain(self.leave_by()).min();
             let wake = self.clock.arm(due, self.next_round());
             tokio::select! {
                 _ = self.children.recv() => self.reap(),
@@ -91,20 +96,14 @@ impl Driver {
                 () = sleep_until(wake.unwrap_or(self.next_look)), if wake.is_some() => {
                     self.fire();
                     self.pulse();
+                    self.tell_of_stops();
                 }
                 () = sleep_until(self.next_look), if self.has_given_up() => self.look_at_given_up(),
-                () = &mut stop, if !self.fleet.is_draining() => self.drain(),
+                Some(()) = stop.recv() => self.asked_to_end(),
             }
         }
         self.journal.flush().await;
         self.successor
-    }
-
-    fn drain(&mut self) {
-        tracing::info!("stopping every gateway");
-        let now = self.now();
-        let actions = self.fleet.begin_drain(now);
-        self.perform(actions);
     }
 
     fn now(&self) -> Moment {
@@ -137,6 +136,7 @@ impl Driver {
                     self.begin_watch(&name, run);
                 }
             }
+            Note::Outer(outer) => self.learn_outer(outer),
             Note::Weighed(name, run, bytes) => self.weighed(&name, run, bytes),
             Note::Hung(name, run) => self.event(&name, Event::Hung { run }),
             Note::Probed(name, run, number, look) => self.probed(&name, run, number, *look),
@@ -159,6 +159,7 @@ impl Driver {
                 let mut status = self.status.clone();
                 status.profiles = self.members.len();
                 status.memory_bytes = process::own_memory();
+                status.warnings = self.limits_too_short();
                 let _ = answer.send(status);
             }
             Order::Reload(program, answer) => {

@@ -10,6 +10,7 @@ use crate::daemon::mailbox::Note;
 use crate::daemon::member::Live;
 use crate::daemon::prepare::{self, Occasion, Prepared};
 use crate::daemon::ready;
+use crate::host::clock::epoch_ms;
 use crate::host::lock::Record;
 use crate::host::{crash, process, reap};
 use crate::supervise::echo::telling;
@@ -37,6 +38,9 @@ impl Driver {
         }
         let spawned = prepared.and_then(|prepared| {
             let _ = self.fleet.set_policy(name, prepared.policy.clone());
+            if let Some(warning) = self.limit_too_short(name) {
+                tracing::warn!(profile = %name, "{warning}");
+            }
             self.spawn(name, run, prepared)
         });
         let event = match spawned {
@@ -89,6 +93,9 @@ impl Driver {
             return;
         }
         live.note_tree();
+        if signal == Signal::Terminate && live.ended.is_none() {
+            live.asked_at_ms = Some(epoch_ms());
+        }
         live.killed |= live.ended.is_none() && signal == Signal::Kill;
         let signal = match signal {
             Signal::Terminate => KernelSignal::SIGTERM,
