@@ -1,71 +1,8 @@
-//! What can be typed, as clap sees it. No logic: a parsed value says exactly what was written.
+//! `openclaw profile …`: the registry, and the lives of what is in it.
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
-use crate::base::{ProfileName, Span};
-
-/// Profile-isolated multi-gateway supervisor for OpenClaw.
-#[derive(Debug, Parser)]
-#[command(name = "openclaw", version, about, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Begin with: openclaw profile start work")]
-pub struct Args {
-    /// What holds for every command.
-    #[command(flatten)]
-    pub global: Global,
-    /// The command.
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// Options before or after any command.
-#[derive(Clone, Debug, Default, ClapArgs)]
-pub struct Global {
-    /// The profile that is meant (also OPENCLAW_PROFILE)
-    #[arg(long, global = true, value_name = "NAME")]
-    pub profile: Option<String>,
-    /// Short for the profile `dev` on port 19001
-    #[arg(long, global = true)]
-    pub dev: bool,
-    /// Print one JSON document and nothing else
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Print without colours (also NO_COLOR)
-    #[arg(long, global = true)]
-    pub no_color: bool,
-    /// How long the command may take, for example 30s or 5m
-    #[arg(long, global = true, value_name = "DURATION")]
-    pub timeout: Option<Span>,
-    /// Say more about what is done and why
-    #[arg(short, long, global = true)]
-    pub verbose: bool,
-}
-
-/// The commands.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Start, stop and look after profiles
-    #[command(subcommand)]
-    Profile(Profile),
-    /// The background process that keeps gateways alive
-    #[command(subcommand)]
-    Supervisor(Supervisor),
-    /// Run or ask the selected profile's gateway
-    #[command(subcommand)]
-    Gateway(Gateway),
-    /// Every gateway on this host, whoever started it
-    #[command(subcommand)]
-    Host(Host),
-    /// Ask the selected profile's gateway how it is
-    Health,
-    /// Print the completions of a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual page
-    #[command(hide = true)]
-    Man,
-}
+use crate::base::ProfileName;
 
 /// `openclaw profile …`
 #[derive(Debug, Subcommand)]
@@ -230,55 +167,4 @@ pub struct Exec {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,
-}
-
-/// `openclaw supervisor …`
-#[derive(Debug, Subcommand)]
-pub enum Supervisor {
-    /// Run the supervisor in the foreground
-    Run {
-        /// Report on standard output once it listens, and log to its file only
-        #[arg(long, hide = true)]
-        background: bool,
-    },
-    /// Show the running supervisor
-    Status,
-    /// Become this program, for example after an upgrade; no gateway is restarted
-    Reload,
-    /// Stop every gateway and the supervisor; what was up comes back with the next one
-    Stop,
-}
-
-/// `openclaw host …`
-#[derive(Debug, Subcommand)]
-pub enum Host {
-    /// Show every gateway with its owner
-    Status,
-    /// Show what two gateways or services both want, and what to do; exit 4 when there is something
-    Conflicts {
-        /// Tell how each verdict was reached
-        #[arg(long)]
-        explain: bool,
-    },
-}
-
-/// `openclaw gateway …`
-#[derive(Debug, Subcommand)]
-pub enum Gateway {
-    /// Run the selected profile's gateway in the foreground
-    Run {
-        /// Another port than the profile's
-        #[arg(long, value_name = "PORT")]
-        port: Option<u16>,
-    },
-    /// Ask the gateway how it is
-    Health,
-    /// Call one method of the Gateway protocol
-    Call {
-        /// The method, for example status
-        method: String,
-        /// Its parameters, a JSON object
-        #[arg(long, value_name = "JSON", default_value = "{}")]
-        params: String,
-    },
 }

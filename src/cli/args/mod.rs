@@ -1,0 +1,78 @@
+//! What can be typed, as clap sees it. No logic: a parsed value says exactly what was written.
+
+mod gateway;
+mod host;
+mod profile;
+mod supervisor;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+use crate::base::Span;
+
+pub use gateway::Gateway;
+pub use host::Host;
+pub use profile::{Adopt, Clone, Create, Exec, Logs, Profile, Rm, RuntimeArg, Sharing, Start};
+pub use supervisor::Supervisor;
+
+/// Profile-isolated multi-gateway supervisor for OpenClaw.
+#[derive(Debug, Parser)]
+#[command(name = "openclaw", version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Begin with: openclaw profile start work")]
+pub struct Args {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options before or after any command.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Global {
+    /// The profile that is meant (also OPENCLAW_PROFILE)
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Short for the profile `dev` on port 19001
+    #[arg(long, global = true)]
+    pub dev: bool,
+    /// Print one JSON document and nothing else
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print without colours (also NO_COLOR)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// How long the command may take, for example 30s or 5m
+    #[arg(long, global = true, value_name = "DURATION")]
+    pub timeout: Option<Span>,
+    /// Say more about what is done and why
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start, stop and look after profiles
+    #[command(subcommand)]
+    Profile(Profile),
+    /// The background process that keeps gateways alive
+    #[command(subcommand)]
+    Supervisor(Supervisor),
+    /// Run or ask the selected profile's gateway
+    #[command(subcommand)]
+    Gateway(Gateway),
+    /// Every gateway on this host, whoever started it
+    #[command(subcommand)]
+    Host(Host),
+    /// Ask the selected profile's gateway how it is
+    Health,
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
