@@ -9,7 +9,7 @@ use super::member::View;
 use super::prepare::Prepared;
 use super::ready::{Look, Seen};
 use crate::base::record::{ProfileStatus, SupervisorStatus};
-use crate::base::{ProfileName, Result};
+use crate::base::{Exit, ProfileName, Result};
 use crate::supervise::Run;
 use crate::supervise::budget::Outer;
 
@@ -71,7 +71,7 @@ pub enum Note {
     /// A launch was looked at, or refused.
     Prepared(ProfileName, Run, Box<Result<Prepared>>),
     /// The leader of an adopted run has ended.
-    Gone(ProfileName, Run),
+    Gone(ProfileName, Run, Exit),
     /// A starting gateway waits for something else than before.
     Phase(ProfileName, Run, String),
     /// A starting gateway is ready.

@@ -12,6 +12,11 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::system;
+use crate::base::Exit;
+
+/// How often, and how far apart, it is asked how a process ended that its parent has not collected yet.
+const EXIT_LOOKS: u32 = 20;
+const EXIT_LOOK: Duration = Duration::from_millis(2);
 
 /// One process, for as long as this value lives, whatever its pid is given to later.
 #[derive(Debug)]
@@ -69,16 +74,24 @@ impl Handle {
         }
     }
 
-    /// Completes when it has ended.
+    /// Completes when it has ended, and says how where the kernel tells that to others than the parent; nobody is
+    /// told before the parent has collected it.
     ///
     /// # Errors
     /// When the kernel does not let the end be waited for.
-    pub async fn ended(self) -> io::Result<()> {
+    pub async fn ended(self) -> io::Result<Exit> {
         // SAFETY: the descriptor is owned, so it stays open and names the same thing until this is dropped.
         #[allow(unsafe_code)]
         let watched = unsafe { AsyncFd::register_with_interest(self.descriptor, Interest::READABLE) };
         let watched = watched.map_err(io::Error::from)?;
-        watched.readable().await.map(drop)
+        watched.readable().await.map(drop)?;
+        for _ in 0..EXIT_LOOKS {
+            if let Some(exit) = system::exit_of(watched.get_ref()) {
+                return Ok(exit);
+            }
+            tokio::time::sleep(EXIT_LOOK).await;
+        }
+        Ok(Exit::default())
     }
 }
 
@@ -94,9 +107,13 @@ mod tests {
         let (held, watched) = (Handle::open(child.id()).unwrap(), Handle::open(child.id()).unwrap());
         assert!(held.is_alive());
         held.signal(Signal::SIGTERM).unwrap();
-        watched.ended().await.unwrap();
-        assert!(!held.is_alive(), "a zombie is no longer alive");
+        let ended = tokio::spawn(watched.ended());
+        while held.is_alive() {
+            tokio::task::yield_now().await;
+        }
         child.wait().unwrap();
+        let exit = ended.await.unwrap().unwrap();
+        assert!([Exit::signal(Signal::SIGTERM as i32), Exit::default()].contains(&exit), "{exit}");
         held.signal(Signal::SIGKILL).unwrap();
         assert_eq!(Handle::open(child.id()).unwrap_err().kind(), io::ErrorKind::NotFound);
     }

@@ -8,7 +8,7 @@ pub use tree::{children, is_running, variable_of};
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +23,7 @@ use nix::time::ClockId;
 
 use super::census::{Details, Line};
 use super::socket::Listener;
+use crate::base::Exit;
 
 /// A field of `/proc/PID/stat`, counted from 1 as proc(5) does; only fields behind the command name.
 fn stat_field(pid: u32, field: usize) -> Option<u64> {
@@ -332,6 +333,38 @@ pub fn open_process(pid: u32) -> io::Result<OwnedFd> {
         i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).ok_or(rustix::io::Errno::SRCH)?;
     Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
 }
+
+/// How the process that `descriptor` holds ended; `None` before its parent has collected it, and on kernels before
+/// 6.15, which tell only the parent.
+pub fn exit_of(descriptor: &OwnedFd) -> Option<Exit> {
+    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
+    // SAFETY: the kernel writes at most the size that is part of the request's number, which is that of `info`.
+    #[allow(unsafe_code)]
+    unsafe {
+        pidfd_get_info(descriptor.as_raw_fd(), &raw mut info).ok()?;
+    }
+    let status = (info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)?;
+    // The kernel's own form, as of waitpid(2): a signal in the low seven bits, else a code in the next byte.
+    Some(match status & 0x7f {
+        0 => Exit::code((status >> 8) & 0xff),
+        signal => Exit::signal(signal),
+    })
+}
+
+/// What PIDFD_GET_INFO fills in (linux/pidfd.h, first version of the structure).
+#[repr(C)]
+#[derive(Default)]
+struct PidfdInfo {
+    mask: u64,
+    cgroup: u64,
+    ids: [u32; 11],
+    exit_code: i32,
+}
+
+/// Asks for, and says that there is, an exit status.
+const PIDFD_INFO_EXIT: u64 = 1 << 3;
+
+nix::ioctl_readwrite!(pidfd_get_info, 0xff, 11, PidfdInfo);
 
 /// Sends `signal` to the process that `descriptor` holds (pidfd_send_signal(2)).
 ///

@@ -19,6 +19,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 use super::census::{Details, Line};
 use super::dossier::{Socket, Thread};
 use super::socket::Listener;
+use crate::base::Exit;
 
 fn look(pids: ProcessesToUpdate<'_>, wanted: ProcessRefreshKind) -> Option<System> {
     let mut system = System::new().ok()?;
@@ -240,6 +241,11 @@ pub fn open_process(pid: u32) -> io::Result<OwnedFd> {
     let end = KEvent::new(pid as usize, EventFilter::EVFILT_PROC, flags, FilterFlag::NOTE_EXIT, 0, 0);
     queue.kevent(&[end], &mut [], None)?;
     Ok(queue.into())
+}
+
+/// Nobody but the parent is told here.
+pub fn exit_of(_queue: &OwnedFd) -> Option<Exit> {
+    None
 }
 
 /// Sends `signal` to the process that `queue` waits for, unless it has ended.

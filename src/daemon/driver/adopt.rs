@@ -88,23 +88,23 @@ impl Driver {
     fn watch_end(&self, name: ProfileName, run: Run, handle: Handle) {
         let notes = self.notes.clone();
         tokio::spawn(async move {
-            if let Err(error) = handle.ended().await {
-                tracing::error!(profile = %name, %error, "the end of its run cannot be waited for");
-                return;
+            match handle.ended().await {
+                Ok(exit) => drop(notes.send(Note::Gone(name, run, exit))),
+                Err(error) => {
+                    tracing::error!(profile = %name, %error, "the end of its run cannot be waited for");
+                }
             }
-            let _ = notes.send(Note::Gone(name, run));
         });
     }
 
-    /// The leader of an adopted run has ended. How, only a parent is told.
-    pub(super) fn gone(&mut self, name: &ProfileName, run: Run) {
+    /// The leader of an adopted run has ended. How, not every kernel tells.
+    pub(super) fn gone(&mut self, name: &ProfileName, run: Run, exit: Exit) {
         // After a change of the binary in place the run is still this process's child.
         self.reap();
         let Some(live) = self.live(name, run) else {
             self.swept(name);
             return;
         };
-        let exit = Exit::default();
         live.ended = Some(exit);
         let alone = live.is_over();
         self.sweep(name, run, SweepEvent::LeaderExited { exit, alone });

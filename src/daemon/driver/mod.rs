@@ -120,7 +120,7 @@ impl Driver {
         match note {
             Note::Order(order) => self.obey(order),
             Note::Prepared(name, run, prepared) => self.launch(&name, run, *prepared),
-            Note::Gone(name, run) => self.gone(&name, run),
+            Note::Gone(name, run, exit) => self.gone(&name, run, exit),
             Note::Phase(name, run, phase) => {
                 if let Some(live) = self.live(&name, run) {
                     live.phase = Some(phase);
