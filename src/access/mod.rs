@@ -1,10 +1,11 @@
 //! Which endpoint is meant, and which credential may go there. A credential belongs to the place it was kept for
 //! and goes nowhere else (I8, INCIDENTS F1); whether the place is what it claims to be is checked by `link` and
-//! `host` before anything is sent.
+//! `host` before anything is sent. `peer` says who may give orders.
 
 pub mod credential;
 pub mod endpoint;
 pub mod lookup;
+pub mod peer;
 
 pub use credential::{Credential, CredentialSource};
 pub use endpoint::{Endpoint, EndpointSource};

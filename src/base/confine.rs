@@ -36,6 +36,17 @@ pub struct Rules {
     pub scoped: bool,
 }
 
+/// One process on the way up from some process to where all come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forebear {
+    /// Its pid.
+    pub pid: u32,
+    /// Whether the kernel holds it, and all that it starts, to gain no privileges. Confinement always does.
+    pub bound: bool,
+    /// The mark of the run that it began in; the process itself can forge it.
+    pub mark: Option<String>,
+}
+
 /// How far a gateway is kept from the rest of the host (DESIGN 3.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -47,6 +58,13 @@ pub struct Confinement {
     pub in_force: Option<String>,
     /// The Landlock ABI that it was done with.
     pub abi: Option<u32>,
+}
+
+impl Confinement {
+    /// Whether the kernel holds the running gateway to anything.
+    pub fn is_in_force(&self) -> bool {
+        self.in_force.as_deref().is_some_and(|level| level != "off")
+    }
 }
 
 impl Default for Confinement {

@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::mailbox::Orders;
+use super::mailbox::{Order, Orders};
 use super::order;
-use crate::base::Result;
+use crate::access::peer;
+use crate::base::{Error, Kind, Result};
+use crate::host::{lineage, process};
 use crate::link::unix::Wire;
 use crate::wire::{Fault, Frame, Request, control};
 
@@ -53,6 +55,7 @@ async fn over(ended: &mut watch::Receiver<bool>) {
 async fn connection(stream: UnixStream, orders: Orders, mut ended: watch::Receiver<bool>) {
     let served = async {
         let mut wire = Wire::over(stream)?;
+        let refusal = refusal(wire.peer(), &orders).await;
         loop {
             let frame = tokio::select! {
                 frame = wire.receive() => frame?,
@@ -60,7 +63,10 @@ async fn connection(stream: UnixStream, orders: Orders, mut ended: watch::Receiv
             };
             match frame {
                 None => return Ok(()),
-                Some(Frame::Req(request)) => answer(&mut wire, &orders, request).await?,
+                Some(Frame::Req(request)) => match &refusal {
+                    Some(refusal) => wire.send(&control::failure(&request.id, refusal)).await?,
+                    None => answer(&mut wire, &orders, request).await?,
+                },
                 Some(_) => {
                     let fault = Fault::invalid("only requests are taken here");
                     wire.send(&Frame::failure("invalid", fault)).await?;
@@ -72,6 +78,27 @@ async fn connection(stream: UnixStream, orders: Orders, mut ended: watch::Receiv
     if let Err(error) = served {
         tracing::debug!(%error, "a control connection ended");
     }
+}
+
+/// Why the process `pid` may give no orders: it is in a confined run, whose bounds an order would reach beyond.
+async fn refusal(pid: Option<u32>, orders: &Orders) -> Option<Error> {
+    let line = lineage::of(pid?);
+    // Mostly nobody is bound, and then nobody has to be asked.
+    if line.first().is_some_and(|peer| !peer.bound) {
+        return None;
+    }
+    let (answer, runs) = oneshot::channel();
+    orders.send(Order::Runs(answer));
+    let runs = runs.await.unwrap_or_default();
+    peer::is_confined(&line, process::own_pid(), &runs).then(|| {
+        tracing::warn!(pid, "a confined process may give no orders");
+        Error::new(
+            Kind::Denied,
+            "order_confined",
+            "a process of a confined gateway gives the supervisor no orders",
+        )
+        .remedy("run the command outside of the gateway, or set [confine] level = \"off\" in its manifest")
+    })
 }
 
 async fn answer(wire: &mut Wire, orders: &Orders, request: Request) -> Result<()> {

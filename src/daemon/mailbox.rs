@@ -8,6 +8,7 @@ use super::journal::Journal;
 use super::member::View;
 use super::prepare::Prepared;
 use super::ready::{Look, Seen};
+use crate::access::peer::Led;
 use crate::base::record::{ProfileStatus, SupervisorStatus};
 use crate::base::{Exit, ProfileName, Result};
 use crate::supervise::Run;
@@ -21,6 +22,8 @@ pub enum Order {
     Forget(ProfileName, oneshot::Sender<Result<()>>),
     /// The status of every profile, with fresh figures.
     List(oneshot::Sender<Vec<ProfileStatus>>),
+    /// Every run that goes on.
+    Runs(oneshot::Sender<Vec<Led>>),
     /// The supervisor itself.
     Status(oneshot::Sender<SupervisorStatus>),
     /// Become this program once the answer is on its way.

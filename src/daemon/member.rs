@@ -13,6 +13,7 @@ use super::driver::Given;
 use super::prepare::{self, Occasion};
 use super::ready::{Seen, Target};
 use crate::access::Credential;
+use crate::access::peer::Led;
 use crate::base::record::{LastExit, Owner, Probe, ProfileStatus, Runtime, State};
 use crate::base::{Error, Kind, ProfileName};
 use crate::host::clock::epoch_ms;
@@ -102,6 +103,11 @@ impl Live {
     fn ran_out_of_memory(&self, exit: Exit) -> bool {
         let killed = exit.signal == Some(signal::Name::SIGKILL as i32) && !self.killed;
         killed && self.ended_for_memory.is_some() && process::ended_for_memory() > self.ended_for_memory
+    }
+
+    /// Whom it is led by, and whether it is confined.
+    pub fn led(&self) -> Led {
+        Led { leader: self.pid, confined: self.record.confinement.is_in_force() }
     }
 
     /// Remembers who is in its tree, while it has a leader.

@@ -4,7 +4,7 @@ mod dossier;
 mod tree;
 
 pub use dossier::{ended_for_memory, share_of_memory, sockets_on, spare_me_before, status_files, threads};
-pub use tree::{children, is_running, variable_of};
+pub use tree::{children, gains_nothing, is_running, parent, variable_of};
 
 use std::fs;
 use std::io::{self, Read};

@@ -323,3 +323,15 @@ pub fn ended_for_memory() -> Option<u64> {
 
 /// macOS has its own order.
 pub fn spare_me_before(_pid: u32) {}
+
+/// macOS knows no such bond, and nothing is confined there; `None` when `pid` is not there.
+pub fn gains_nothing(pid: u32) -> Option<bool> {
+    is_running(pid).then_some(false)
+}
+
+/// The parent of `pid`.
+pub fn parent(pid: u32) -> Option<u32> {
+    let pid = Pid::from_u32(pid);
+    let system = look(ProcessesToUpdate::Some(&[pid]), ProcessRefreshKind::nothing())?;
+    system.process(pid).and_then(sysinfo::Process::parent).map(|parent| parent.as_u32())
+}

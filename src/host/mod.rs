@@ -12,6 +12,7 @@ pub mod folder;
 pub mod foreign;
 pub mod handle;
 pub mod inherit;
+pub mod lineage;
 pub mod lock;
 pub mod mounts;
 pub mod orphan;

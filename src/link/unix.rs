@@ -19,6 +19,7 @@ pub const SOCKET_PATH_MAX: usize = 103;
 
 /// A stream of frames to a peer of this very user.
 pub struct Wire {
+    peer: Option<u32>,
     lines: Framed<UnixStream, LinesCodec>,
 }
 
@@ -53,9 +54,10 @@ impl Wire {
     /// [`Kind::Denied`] `socket_foreign` when it is not.
     pub fn over(stream: UnixStream) -> Result<Wire> {
         let me = nix::unistd::geteuid().as_raw();
-        let peer = stream.peer_cred().map(|peer| peer.uid()).ok();
-        if peer != Some(me) {
-            let whose = peer.map_or("an unknown user".to_owned(), |uid| format!("user {uid}"));
+        let peer = stream.peer_cred().ok();
+        let user = peer.map(|peer| peer.uid());
+        if user != Some(me) {
+            let whose = user.map_or("an unknown user".to_owned(), |uid| format!("user {uid}"));
             return Err(Error::new(
                 Kind::Denied,
                 "socket_foreign",
@@ -63,7 +65,14 @@ impl Wire {
             )
             .remedy("run the command as the user who owns the supervisor"));
         }
-        Ok(Wire { lines: Framed::new(stream, LinesCodec::new_with_max_length(CONTROL_LINE_MAX)) })
+        let pid = peer.and_then(|peer| u32::try_from(peer.pid()?).ok()).filter(|pid| *pid != 0);
+        let lines = Framed::new(stream, LinesCodec::new_with_max_length(CONTROL_LINE_MAX));
+        Ok(Wire { peer: pid, lines })
+    }
+
+    /// The process that connected; `None` for one in a namespace that this process does not see.
+    pub fn peer(&self) -> Option<u32> {
+        self.peer
     }
 
     /// Sends one frame.

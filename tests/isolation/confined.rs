@@ -130,6 +130,48 @@ fn under_strict_no_port_outside_the_block_can_be_bound() {
     }
 }
 
+/// Gives the supervisor orders, openly and in disguise, before the gateway begins.
+const ORDERS: &str = r#"
+PATH=/usr/bin:/bin
+stop="env -i HOME=$HOME XDG_RUNTIME_DIR=$1 $2 --json supervisor stop"
+echo "open $(env HOME=$HOME XDG_RUNTIME_DIR=$1 OPENCLAW_RUN=none $2 --json supervisor stop | tr -d '\n')"
+echo "bare $($stop | tr -d '\n')"
+mkfifo "$OPENCLAW_STATE_DIR/done"
+(setsid sh -c "echo \"orphan \$($stop | tr -d '\\n')\"; echo > '$OPENCLAW_STATE_DIR/done'" &)
+read line < "$OPENCLAW_STATE_DIR/done"
+"#;
+
+#[test]
+fn a_confined_process_gives_the_supervisor_no_orders_and_an_unconfined_one_does() {
+    for (level, code) in [("peers", "order_confined"), ("off", "")] {
+        let world = World::new();
+        let (name, port) = (world.name("orders"), world.block());
+        let orders = if level == "off" {
+            ORDERS.replace("supervisor stop", "supervisor status")
+        } else {
+            ORDERS.into()
+        };
+        let script = format!("{orders}\nexec {} --port {port}", FAKE.display());
+        let run = world.path("run").display().to_string();
+        let program = world.program.display().to_string();
+        let command = serde_json::to_string(&["/bin/sh", "-c", &script, "stub", &run, &program]).unwrap();
+        world.manifest(&name, &format!(
+            "[runtime]\nkind = \"command\"\ncommand = {command}\n[gateway]\nport = {port}\n[confine]\nlevel = {level:?}\n"
+        ));
+        let status = world.start(&name);
+        let log = world.run(&["profile", "logs", &name]).ok().out;
+        for way in ["open", "bare", "orphan"] {
+            let told =
+                log.lines().find_map(|line| line.strip_prefix(way)).unwrap_or_else(|| panic!("{way}: {log}"));
+            let told: serde_json::Value =
+                serde_json::from_str(told).unwrap_or_else(|_| panic!("{way}: {log}"));
+            assert_eq!(told["error"]["code"].as_str().unwrap_or_default(), code, "{way} {told}");
+            assert_eq!(told["pid"].is_null(), level == "peers", "{way} {told}");
+        }
+        assert_eq!(pid(&world.show(&name)), pid(&status));
+    }
+}
+
 #[test]
 fn in_the_foreground_it_is_confined_too() {
     let world = World::new();

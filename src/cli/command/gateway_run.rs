@@ -16,6 +16,7 @@ use crate::host::confine as kernel;
 use crate::host::inherit::{self, CLAIM_VARIABLE};
 use crate::host::lock::{self, Claim, Record};
 use crate::host::rotate::RotatingFile;
+use crate::host::tree::Mark;
 use crate::host::{files, process, trace};
 use crate::profile::config::AuthMode;
 use crate::profile::resolve::{Flags, select};
@@ -49,7 +50,12 @@ pub fn run(context: &Context, port: Option<u16>) -> Result<()> {
     let runtime = chosen.runtime();
     let argv = launch::command_line(profile, runtime, &process::own_program(), chosen.installed())?;
     let mut environment = child_env::child_env(profile, runtime, &context.environment);
-    confine(context, &daemon::held(&registry, profile, runtime, &argv, &mut environment)?)?;
+    let held = daemon::held(&registry, profile, runtime, &argv, &mut environment)?;
+    if held.confinement.is_in_force() {
+        // By this a supervisor knows that what comes from here is confined.
+        environment.extend(Mark::new(&profile.paths.state_dir).as_ref().map(Mark::variable));
+    }
+    confine(context, &held)?;
     match chosen {
         Chosen::Embedded => embedded(&registry, profile),
         Chosen::Openclaw(_) | Chosen::Command => become_it(profile, &argv, &environment, &cleared.claims),

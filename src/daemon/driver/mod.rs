@@ -155,6 +155,10 @@ impl Driver {
                 let fleet = &self.fleet;
                 let _ = answer.send(self.members.values_mut().map(|member| member.sample(fleet)).collect());
             }
+            Order::Runs(answer) => {
+                let lives = self.members.values().filter_map(|member| member.live.as_ref());
+                let _ = answer.send(lives.map(Live::led).collect());
+            }
             Order::Status(answer) => {
                 let mut status = self.status.clone();
                 status.profiles = self.members.len();

@@ -30,6 +30,20 @@ pub fn children(pid: u32) -> Vec<u32> {
         .collect()
 }
 
+/// Whether the kernel holds `pid` to gain no privileges (`PR_SET_NO_NEW_PRIVS`), which nothing undoes; `None` when it
+/// is not there.
+pub fn gains_nothing(pid: u32) -> Option<bool> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let value = text.lines().find_map(|line| line.strip_prefix("NoNewPrivs:"))?;
+    Some(value.trim() == "1")
+}
+
+/// The parent of `pid`; 0 where this process sees none.
+pub fn parent(pid: u32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+}
+
 /// Whether `pid` is there and has not ended: one that only waits to be collected has.
 pub fn is_running(pid: u32) -> bool {
     let Ok(text) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
