@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::fake::FAKE;
 use super::look;
-use super::world::{World, pid};
+use super::world::{Said, World, pid, said};
 
 /// What a sloppy plug-in does; each line that succeeds is told on standard output.
 const STUB: &str = r#"
@@ -185,4 +185,83 @@ fn in_the_foreground_it_is_confined_too() {
     );
     let said = world.run(&["--profile", &name, "gateway", "run"]);
     assert_eq!(said.code, Some(7), "{said:?}");
+}
+
+/// Runs the binary as if the kernel had this Landlock ABI; a supervisor that it starts sees the same.
+fn on_kernel(world: &World, abi: &str, args: &[&str]) -> Said {
+    said(world.command(args).env("OPENCLAW_LANDLOCK_ABI", abi).spawn().unwrap())
+}
+
+/// A profile of a fake gateway with this `[confine]`.
+fn fake(world: &World, confine: &str) -> String {
+    let (name, port) = (world.name("tight"), world.block());
+    let command = serde_json::to_string(&[&FAKE.display().to_string(), "--port", &port.to_string()]);
+    world.manifest(
+        &name,
+        &format!(
+            "[runtime]\nkind = \"command\"\ncommand = {}\n[gateway]\nport = {port}\n[confine]\n{confine}\n",
+            command.unwrap()
+        ),
+    );
+    name
+}
+
+#[test]
+fn what_the_kernel_cannot_do_is_refused_before_anything_runs() {
+    for (level, abi, lesser) in [("strict", "3", "peers"), ("strict", "0", "off"), ("peers", "2", "off")] {
+        let world = World::new();
+        let name = fake(&world, &format!("level = {level:?}"));
+        let refused = on_kernel(&world, abi, &["profile", "start", &name, "--json"]);
+        let refused = refused.refused(78, "confinement_unavailable");
+        let (message, remedy) = (refused["message"].as_str().unwrap(), refused["remedy"].as_str().unwrap());
+        assert!(message.contains(level) && message.contains("ABI"), "{message}");
+        assert!(
+            remedy.contains(&format!("level = {lesser:?}")) && remedy.contains("fallback = true"),
+            "{remedy}"
+        );
+        assert!(remedy.contains(&format!("{name}.toml")), "{remedy}");
+        assert!(!world.journal().contains("gateway spawned"), "{}", world.journal());
+        let fore = on_kernel(&world, abi, &["--profile", &name, "--json", "gateway", "run"]);
+        fore.refused(78, "confinement_unavailable");
+        let checked = on_kernel(&world, abi, &["profile", "check"]).ok().out;
+        assert!(checked.contains("its start will be refused") && checked.contains(&name), "{checked}");
+        let told = on_kernel(&world, abi, &["profile", "check", "--json"]).ok().json()["confine"][0].clone();
+        assert_eq!((&told["level"], &told["possible"]), (&json!(level), &json!(null)), "{told}");
+    }
+}
+
+#[test]
+fn with_fallback_it_is_held_to_what_the_kernel_can_and_that_is_said() {
+    for (level, abi, lesser, told_abi) in
+        [("strict", "3", "peers", json!(3)), ("peers", "0", "off", json!(null))]
+    {
+        let world = World::new();
+        let name = fake(&world, &format!("level = {level:?}\nfallback = true"));
+        let checked = on_kernel(&world, abi, &["profile", "check"]).ok().out;
+        assert!(checked.contains(&format!("{name} can be confined to {lesser} only")), "{checked}");
+        let status = on_kernel(&world, abi, &["profile", "start", &name, "--json"]).ok().json();
+        assert_eq!(
+            status["confine"],
+            json!({ "level": level, "inForce": lesser, "abi": told_abi }),
+            "{status}"
+        );
+        assert!(status["warnings"].to_string().contains(&format!("confined to `{lesser}` only")), "{status}");
+        let kernel = fs::read_to_string(format!("/proc/{}/status", pid(&status))).unwrap();
+        assert_eq!(kernel.contains("NoNewPrivs:\t1"), lesser != "off", "the kernel agrees");
+        let shown = world.run(&["profile", "show", &name]).ok().out;
+        assert!(shown.contains(lesser) && shown.contains(level), "{shown}");
+    }
+}
+
+#[test]
+fn what_is_in_force_is_told_also_by_a_check_and_by_the_next_supervisor() {
+    let world = World::new();
+    let name = fake(&world, "level = \"peers\"");
+    let checked = world.run(&["profile", "check"]).ok().out;
+    assert!(checked.contains(&format!("{name} can be confined to peers (Landlock ABI ")), "{checked}");
+    let status = world.start(&name);
+    look::signal(world.supervisor(), nix::sys::signal::Signal::SIGKILL);
+    world.run(&["profile", "start", &name]).ok();
+    let adopted = world.until_state(&name, "ready");
+    assert_eq!((pid(&adopted), &adopted["confine"]), (pid(&status), &status["confine"]));
 }
