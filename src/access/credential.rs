@@ -1,14 +1,22 @@
-//! Which credential goes to a profile's own gateway on this host (OPENCLAW.md 7.2, INCIDENTS E4). The order of the
-//! real CLI, but for one step: `gateway.remote.*` was kept for another machine and never goes to this one.
+//! Which credential goes to a profile's gateway (OPENCLAW.md 7.2, INCIDENTS E4). The order of the real CLI, but for one
+//! step: `gateway.remote.*` was kept for another machine and never goes to this one, `gateway.auth.*` never to another.
 
 use std::fmt;
+use std::path::Path;
 
 use crate::base::{Error, Kind, Result, Secret};
-use crate::profile::Environment;
-use crate::profile::config::{AuthMode, GatewayConfig, SecretSource, is_variable};
+use crate::profile::config::{AuthMode, GatewayConfig, Mode, SecretSource, is_variable};
+use crate::profile::remote::Remote;
+use crate::profile::{Environment, GatewayUrl};
 
 /// Texts that stand where a secret was meant: what scripts leave behind, and what the real CLI prints in its place.
 const PLACEHOLDERS: [&str; 4] = ["", "undefined", "null", "__OPENCLAW_REDACTED__"];
+
+/// Fetches what a configuration refers to; `None` when there is nothing.
+pub type Lookup<'a> = dyn Fn(&SecretSource) -> Result<Option<Secret>> + 'a;
+
+/// A credential and where it was found.
+pub type Found = (Credential, CredentialSource);
 
 /// What is shown to a gateway.
 #[derive(Clone, Debug)]
@@ -38,6 +46,11 @@ impl Credential {
         }
     }
 }
+
+/// The variable of the shared token.
+const TOKEN: &str = "OPENCLAW_GATEWAY_TOKEN";
+/// The variable of the shared password.
+const PASSWORD: &str = "OPENCLAW_GATEWAY_PASSWORD";
 
 /// Where a credential was found, in words; never its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,23 +87,13 @@ pub fn for_local(
     config: &GatewayConfig,
     env: &Environment,
     own_env: bool,
-    lookup: &dyn Fn(&SecretSource) -> Result<Option<Secret>>,
-) -> Result<(Credential, CredentialSource)> {
+    lookup: &Lookup<'_>,
+) -> Result<Found> {
     let auth = &config.auth;
-    let token =
-        Places { key: "gateway.auth.token", config: auth.token.as_ref(), variable: "OPENCLAW_GATEWAY_TOKEN" };
-    let password = Places {
-        key: "gateway.auth.password",
-        config: auth.password.as_ref(),
-        variable: "OPENCLAW_GATEWAY_PASSWORD",
-    };
+    let token = Places { key: "gateway.auth.token", config: auth.token.as_ref(), variable: TOKEN };
+    let password =
+        Places { key: "gateway.auth.password", config: auth.password.as_ref(), variable: PASSWORD };
     let env = own_env.then_some(env);
-    let as_token = |found: Option<(Secret, CredentialSource)>| {
-        found.map(|(secret, source)| (Credential::Token(secret), source))
-    };
-    let as_password = |found: Option<(Secret, CredentialSource)>| {
-        found.map(|(secret, source)| (Credential::Password(secret), source))
-    };
     let found = match auth.mode {
         Some(AuthMode::None) => {
             return Ok((Credential::None, CredentialSource::new("gateway.auth.mode none")));
@@ -103,7 +106,85 @@ pub fn for_local(
             None => as_password(password.find(env, lookup)?),
         },
     };
-    Ok(found.unwrap_or_else(|| (Credential::None, CredentialSource::new("nothing configured"))))
+    Ok(found.unwrap_or_else(nothing))
+}
+
+/// The credential for the remote gateway at `remote`. What `gateway.remote` keeps goes there only when it names the
+/// same place; `own_env` and `lookup` as for [`for_local`].
+///
+/// # Errors
+/// As [`for_local`].
+pub fn for_remote(
+    remote: &Remote,
+    config: &GatewayConfig,
+    env: &Environment,
+    own_env: bool,
+    lookup: &Lookup<'_>,
+) -> Result<Found> {
+    let from_file = |key: &str, path: &Path| -> Result<(Secret, CredentialSource)> {
+        let source = SecretSource::File { path: path.display().to_string(), pointer: None };
+        let secret = check(key, fetch(key, &source, lookup)?)?;
+        Ok((secret, CredentialSource::new(format!("manifest {key} ({})", path.display()))))
+    };
+    if let Some(path) = &remote.token_file {
+        return from_file("remote.token_file", path)
+            .map(|(secret, place)| (Credential::Token(secret), place));
+    }
+    if let Some(path) = &remote.password_file {
+        let found = from_file("remote.password_file", path);
+        return found.map(|(secret, place)| (Credential::Password(secret), place));
+    }
+    let env = own_env.then_some(env);
+    let kept = Some(&config.remote).filter(|_| is_same_place(remote, config));
+    let token = kept.and_then(|kept| kept.token.as_ref());
+    let token = Places { key: "gateway.remote.token", config: token, variable: TOKEN };
+    if let Some(found) = as_token(token.find(env, lookup)?) {
+        return Ok(found);
+    }
+    // The real CLI asks the environment first here, and only here.
+    let exported = Places { key: "", config: None, variable: PASSWORD };
+    if let Some(found) = as_password(exported.find(env, lookup)?) {
+        return Ok(found);
+    }
+    let password = kept.and_then(|kept| kept.password.as_ref());
+    let password = Places { key: "gateway.remote.password", config: password, variable: PASSWORD };
+    Ok(as_password(password.find(None, lookup)?).unwrap_or_else(nothing))
+}
+
+/// The credential that stands in the environment, for a URL from the environment.
+///
+/// # Errors
+/// [`Kind::Config`], code `credential_placeholder`.
+pub fn for_environment(env: &Environment) -> Result<Option<Found>> {
+    let nowhere = |_: &SecretSource| Ok(None);
+    let token = Places { key: "", config: None, variable: TOKEN };
+    if let Some(found) = as_token(token.find(Some(env), &nowhere)?) {
+        return Ok(Some(found));
+    }
+    let password = Places { key: "", config: None, variable: PASSWORD };
+    Ok(as_password(password.find(Some(env), &nowhere)?))
+}
+
+/// Whether `gateway.remote` of the configuration describes the link that is used; a manifest may have moved it.
+fn is_same_place(remote: &Remote, config: &GatewayConfig) -> bool {
+    let url = config.remote.url.as_deref().and_then(|url| url.parse::<GatewayUrl>().ok());
+    config.mode == Some(Mode::Remote)
+        && match &remote.url {
+            Some(used) => url.as_ref() == Some(used),
+            None => remote.target.is_some() && remote.target == config.remote.ssh_target,
+        }
+}
+
+fn as_token(found: Option<(Secret, CredentialSource)>) -> Option<Found> {
+    found.map(|(secret, source)| (Credential::Token(secret), source))
+}
+
+fn as_password(found: Option<(Secret, CredentialSource)>) -> Option<Found> {
+    found.map(|(secret, source)| (Credential::Password(secret), source))
+}
+
+fn nothing() -> Found {
+    (Credential::None, CredentialSource::new("nothing configured"))
 }
 
 impl Places<'_> {
@@ -111,7 +192,7 @@ impl Places<'_> {
     fn find(
         &self,
         env: Option<&Environment>,
-        lookup: &dyn Fn(&SecretSource) -> Result<Option<Secret>>,
+        lookup: &Lookup<'_>,
     ) -> Result<Option<(Secret, CredentialSource)>> {
         if let Some(source) = self.config {
             let secret = fetch(self.key, source, lookup)?;
@@ -130,11 +211,7 @@ impl Places<'_> {
 ///
 /// # Errors
 /// As [`for_local`].
-pub fn fetch(
-    key: &str,
-    source: &SecretSource,
-    lookup: &dyn Fn(&SecretSource) -> Result<Option<Secret>>,
-) -> Result<Secret> {
+pub fn fetch(key: &str, source: &SecretSource, lookup: &Lookup<'_>) -> Result<Secret> {
     let refused =
         |code, what: String, remedy: String| Err(Error::new(Kind::Config, code, what).remedy(remedy));
     match source {
@@ -195,8 +272,6 @@ fn describe(key: &str, source: &SecretSource) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     const OWN: [(&str, &str); 2] =

@@ -15,6 +15,8 @@ pub enum EndpointSource {
     Remote,
     /// The local end of a remote profile's tunnel.
     Tunnel,
+    /// This host, because `gateway.mode` is `remote` and no URL is given.
+    Fallback,
     /// The profile's gateway on this host.
     Loopback,
 }
@@ -27,6 +29,7 @@ impl EndpointSource {
             EndpointSource::Environment => "env OPENCLAW_GATEWAY_URL",
             EndpointSource::Remote => "config gateway.remote.url",
             EndpointSource::Tunnel => "ssh tunnel",
+            EndpointSource::Fallback => "missing gateway.remote.url (fallback local)",
             EndpointSource::Loopback => "local loopback",
         }
     }
@@ -41,6 +44,8 @@ pub struct Endpoint {
     pub host: String,
     /// The port; 80 or 443 where the URL names none.
     pub port: u16,
+    /// What stands behind host and port; `/` where the URL names nothing.
+    pub path: String,
     /// Who named it.
     pub source: EndpointSource,
 }
@@ -48,7 +53,8 @@ pub struct Endpoint {
 impl Endpoint {
     /// The endpoint at `url`.
     pub fn new(url: &GatewayUrl, source: EndpointSource) -> Self {
-        Endpoint { url: url.to_string(), host: url.host().to_owned(), port: url.port(), source }
+        let path = url.path().to_owned();
+        Endpoint { url: url.to_string(), host: url.host().to_owned(), port: url.port(), path, source }
     }
 
     /// Whether the gateway speaks TLS there.

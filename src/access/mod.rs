@@ -6,6 +6,10 @@ pub mod credential;
 pub mod endpoint;
 pub mod lookup;
 pub mod peer;
+pub mod reach;
+pub mod scope;
+pub mod target;
 
 pub use credential::{Credential, CredentialSource};
 pub use endpoint::{Endpoint, EndpointSource};
+pub use target::{Asked, Certificate, Listener, Target};

@@ -1,10 +1,11 @@
-//! The address of a gateway as a URL: checked once, in the WebSocket scheme, never with credentials inside.
+//! The address of a gateway as a URL: checked once, in the WebSocket scheme, never with credentials, a query or a
+//! fragment inside: what stands there reaches logs.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// A gateway's URL. A path or query is kept as written.
+/// A gateway's URL. A path is kept as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayUrl {
     text: String,
@@ -34,6 +35,12 @@ impl GatewayUrl {
         self.port
     }
 
+    /// What stands behind host and port, at least `/`.
+    pub fn path(&self) -> &str {
+        let rest = self.text.split_once("://").map_or("", |(_, rest)| rest);
+        rest.find('/').map_or("/", |slash| &rest[slash..])
+    }
+
     /// Whether the gateway speaks TLS there.
     pub fn is_tls(&self) -> bool {
         self.text.starts_with("wss:")
@@ -56,7 +63,10 @@ impl FromStr for GatewayUrl {
         if rest.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
             return Err("it has a space or a control character".into());
         }
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if rest.contains(['?', '#']) {
+            return Err("it has a query or a fragment; a gateway's URL has neither".into());
+        }
+        let authority = rest.split('/').next().unwrap_or_default();
         if authority.contains('@') {
             return Err("it holds credentials; put them in a file and name that".into());
         }
@@ -68,6 +78,7 @@ impl FromStr for GatewayUrl {
         if host.is_empty() {
             return Err("it has no host".into());
         }
+        check_name(host)?;
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => usual_port,
             Some(digits) if digits.bytes().all(|digit| digit.is_ascii_digit()) => {
@@ -77,6 +88,23 @@ impl FromStr for GatewayUrl {
         };
         Ok(GatewayUrl { text: format!("{scheme}://{rest}"), host: host.to_owned(), port })
     }
+}
+
+/// Refuses what some resolver would take for an address although it is none (`127.1`, `0x7f000001`), and what no
+/// host name has.
+fn check_name(host: &str) -> Result<(), String> {
+    if host.parse::<Ipv6Addr>().is_ok() || host.parse::<Ipv4Addr>().is_ok() {
+        return Ok(());
+    }
+    if !host.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._".contains(&c)) {
+        return Err(
+            "its host has a character that no host name has; an international name begins with xn--".into()
+        );
+    }
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let number = last.bytes().all(|c| c.is_ascii_digit())
+        || last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_hexdigit()));
+    if number { Err("its host looks like an address and is none".into()) } else { Ok(()) }
 }
 
 impl fmt::Display for GatewayUrl {
@@ -93,7 +121,7 @@ mod tests {
     fn reads_host_and_port_in_the_websocket_scheme() {
         for (text, url, host, port) in [
             ("ws://h", "ws://h", "h", 80),
-            (" HTTPS://h.example/x?y ", "wss://h.example/x?y", "h.example", 443),
+            (" HTTPS://h.example/x ", "wss://h.example/x", "h.example", 443),
             ("http://127.0.0.1:7/", "ws://127.0.0.1:7/", "127.0.0.1", 7),
             ("wss://[::1]:65535", "wss://[::1]:65535", "::1", 65535),
             ("wss://[fd00::1]", "wss://[fd00::1]", "fd00::1", 443),
@@ -102,6 +130,10 @@ mod tests {
             let read: GatewayUrl = text.parse().unwrap();
             assert_eq!((read.as_str(), read.host(), read.port()), (url, host, port), "{text}");
             assert_eq!(read.is_tls(), url.starts_with("wss"));
+            assert!(
+                read.path().starts_with('/') && url.ends_with(read.path().trim_end_matches('/')),
+                "{text}"
+            );
         }
     }
 
@@ -123,6 +155,15 @@ mod tests {
             "ws:// h",
             "ws://h\\@x",
             "wss://ana:hunter2@h",
+            "wss://h/?token=hunter2",
+            "wss://h#hunter2",
+            "ws://127.1",
+            "ws://127.0.0.1.",
+            "ws://0x7f000001",
+            "ws://2130706433",
+            "ws://0177.0.0.1",
+            "ws://[::ffff:127.0.0.1%lo]",
+            "ws://höst",
         ] {
             let why = text.parse::<GatewayUrl>().unwrap_err();
             assert!(!why.contains("hunter2"), "{why}");

@@ -134,7 +134,7 @@ fn facts(profile: &Profile, config: &GatewayConfig) -> BTreeMap<String, String> 
             ("hostKeyPolicy", remote.host_key_policy.as_str().into()),
             ("remotePort", remote.remote_port.to_string()),
             ("url", remote.url.as_ref().map(ToString::to_string).unwrap_or_default()),
-            ("tlsFingerprint", remote.tls_fingerprint.clone().unwrap_or_default()),
+            ("tlsFingerprint", remote.tls_fingerprint.as_ref().map(ToString::to_string).unwrap_or_default()),
         ]);
     }
     for (key, source) in [("auth token", &config.auth.token), ("auth password", &config.auth.password)] {
