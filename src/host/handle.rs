@@ -14,10 +14,6 @@ use tokio::io::unix::AsyncFd;
 use super::system;
 use crate::base::Exit;
 
-/// How often, and how far apart, it is asked how a process ended that its parent has not collected yet.
-const EXIT_LOOKS: u32 = 20;
-const EXIT_LOOK: Duration = Duration::from_millis(2);
-
 /// One process, for as long as this value lives, whatever its pid is given to later.
 #[derive(Debug)]
 pub struct Handle {
@@ -74,8 +70,7 @@ impl Handle {
         }
     }
 
-    /// Completes when it has ended, and says how where the kernel tells that to others than the parent; nobody is
-    /// told before the parent has collected it.
+    /// Completes when it has ended, and says how where the kernel tells that to others than the parent.
     ///
     /// # Errors
     /// When the kernel does not let the end be waited for.
@@ -85,13 +80,7 @@ impl Handle {
         let watched = unsafe { AsyncFd::register_with_interest(self.descriptor, Interest::READABLE) };
         let watched = watched.map_err(io::Error::from)?;
         watched.readable().await.map(drop)?;
-        for _ in 0..EXIT_LOOKS {
-            if let Some(exit) = system::exit_of(watched.get_ref()) {
-                return Ok(exit);
-            }
-            tokio::time::sleep(EXIT_LOOK).await;
-        }
-        Ok(Exit::default())
+        Ok(system::exit_of(watched.get_ref(), self.pid).unwrap_or_default())
     }
 }
 
@@ -107,13 +96,9 @@ mod tests {
         let (held, watched) = (Handle::open(child.id()).unwrap(), Handle::open(child.id()).unwrap());
         assert!(held.is_alive());
         held.signal(Signal::SIGTERM).unwrap();
-        let ended = tokio::spawn(watched.ended());
-        while held.is_alive() {
-            tokio::task::yield_now().await;
-        }
+        let exit = watched.ended().await.unwrap();
         child.wait().unwrap();
-        let exit = ended.await.unwrap().unwrap();
-        assert!([Exit::signal(Signal::SIGTERM as i32), Exit::default()].contains(&exit), "{exit}");
+        assert_eq!(exit, Exit::signal(Signal::SIGTERM as i32));
         held.signal(Signal::SIGKILL).unwrap();
         assert_eq!(Handle::open(child.id()).unwrap_err().kind(), io::ErrorKind::NotFound);
     }

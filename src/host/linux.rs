@@ -29,7 +29,7 @@ use crate::base::Exit;
 fn stat_field(pid: u32, field: usize) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command name may hold spaces and parentheses; the last parenthesis ends it as field 2.
-    text.get(text.rfind(')')? + 2..)?.split(' ').nth(field - 3)?.parse().ok()
+    text.get(text.rfind(')')? + 2..)?.split_ascii_whitespace().nth(field - 3)?.parse().ok()
 }
 
 /// When the kernel started `pid`, in clock ticks since boot.
@@ -334,21 +334,27 @@ pub fn open_process(pid: u32) -> io::Result<OwnedFd> {
     Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
 }
 
-/// How the process that `descriptor` holds ended; `None` before its parent has collected it, and on kernels before
-/// 6.15, which tell only the parent.
-pub fn exit_of(descriptor: &OwnedFd) -> Option<Exit> {
+/// How the process `pid` that `descriptor` holds ended. Until its parent has collected it `/proc` tells, afterwards
+/// the descriptor; `None` when it was collected on a kernel before 6.15, which tells only the parent.
+pub fn exit_of(descriptor: &OwnedFd, pid: u32) -> Option<Exit> {
+    let waiting = stat_field(pid, 52).filter(|_| !is_running(pid));
+    // Asked second: had the pid been given to another meanwhile, the descriptor would know.
+    let status = collected(descriptor).or(waiting.map(|status| status as i32))?;
+    // The kernel's own form, as of waitpid(2): a signal in the low seven bits, else a code in the next byte.
+    Some(match status & 0x7f {
+        0 => Exit::code((status >> 8) & 0xff),
+        signal => Exit::signal(signal),
+    })
+}
+
+fn collected(descriptor: &OwnedFd) -> Option<i32> {
     let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
     // SAFETY: the kernel writes at most the size that is part of the request's number, which is that of `info`.
     #[allow(unsafe_code)]
     unsafe {
         pidfd_get_info(descriptor.as_raw_fd(), &raw mut info).ok()?;
     }
-    let status = (info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)?;
-    // The kernel's own form, as of waitpid(2): a signal in the low seven bits, else a code in the next byte.
-    Some(match status & 0x7f {
-        0 => Exit::code((status >> 8) & 0xff),
-        signal => Exit::signal(signal),
-    })
+    (info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)
 }
 
 /// What PIDFD_GET_INFO fills in (linux/pidfd.h, first version of the structure).

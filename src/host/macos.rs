@@ -244,7 +244,7 @@ pub fn open_process(pid: u32) -> io::Result<OwnedFd> {
 }
 
 /// Nobody but the parent is told here.
-pub fn exit_of(_queue: &OwnedFd) -> Option<Exit> {
+pub fn exit_of(_queue: &OwnedFd, _pid: u32) -> Option<Exit> {
     None
 }
 
