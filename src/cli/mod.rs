@@ -2,6 +2,7 @@
 //! one file a verb, and `render` the only place that prints.
 
 mod args;
+mod chosen;
 mod command;
 mod render;
 mod survey;

@@ -107,6 +107,11 @@ impl SupervisorPaths {
         self.records_dir.join(format!("{name}.created"))
     }
 
+    /// Where `profile use` keeps the name of the profile that is meant when nobody says which.
+    pub fn used(&self) -> PathBuf {
+        self.config_dir.with_file_name("used-profile")
+    }
+
     /// The manifest of a profile.
     pub fn manifest(&self, name: &ProfileName) -> PathBuf {
         self.config_dir.join(format!("{name}.toml"))

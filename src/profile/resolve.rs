@@ -32,7 +32,7 @@ pub struct Flags {
 pub struct Selection {
     /// The profile.
     pub name: ProfileName,
-    /// [`Source::Flag`], [`Source::Environment`], or [`Source::Derived`] for "nobody said anything".
+    /// [`Source::Flag`], [`Source::Environment`], [`Source::Used`], or [`Source::Derived`] for "nobody said anything".
     pub source: Source,
 }
 
@@ -45,11 +45,16 @@ pub struct Located {
     pub warnings: Vec<String>,
 }
 
-/// Which profile is meant.
+/// Which profile is meant: by the flag, else the environment, else `used`, which answers what `profile use` has
+/// written and is asked only when the two are silent, else the default one.
 ///
 /// # Errors
-/// [`Kind::Usage`]: `--dev` together with `--profile`, or an invalid name, wherever it came from.
-pub fn select(flags: &Flags, env: &Environment) -> Result<Selection> {
+/// [`Kind::Usage`]: `--dev` together with `--profile`, or an invalid name, wherever it came from; what `used` says.
+pub fn select(
+    flags: &Flags,
+    env: &Environment,
+    used: impl FnOnce() -> Result<Option<ProfileName>>,
+) -> Result<Selection> {
     if let Some(text) = &flags.profile {
         if flags.dev {
             return Err(Error::new(Kind::Usage, "profile_and_dev", "cannot combine --dev with --profile")
@@ -68,7 +73,10 @@ pub fn select(flags: &Flags, env: &Environment) -> Result<Selection> {
             })?;
             Ok(Selection { name, source: Source::Environment })
         }
-        None => Ok(Selection { name: ProfileName::default_profile(), source: Source::Derived }),
+        None => Ok(match used()? {
+            Some(name) => Selection { name, source: Source::Used },
+            None => Selection { name: ProfileName::default_profile(), source: Source::Derived },
+        }),
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Source {
     Flag,
     /// A variable of the environment.
     Environment,
+    /// `profile use`.
+    Used,
     /// The profile's manifest.
     Manifest,
     /// The profile's `openclaw.json`.
@@ -31,6 +33,7 @@ impl Source {
         match self {
             Source::Flag => "flag",
             Source::Environment => "env",
+            Source::Used => "used",
             Source::Manifest => "manifest",
             Source::Config => "config",
             Source::Derived => "derived",

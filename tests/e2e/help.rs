@@ -66,6 +66,7 @@ fn the_help_of_profiles_and_of_one_of_its_verbs() {
           logs     Print the captured output of a profile's gateway
           env      Print the profile's environment for a shell
           exec     Run a command in the profile's environment
+          use      Set which profile is meant when nothing else says so, or show which one is
 
         Options:
               --profile <NAME>      The profile that is meant (also OPENCLAW_PROFILE)

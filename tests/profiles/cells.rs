@@ -27,7 +27,7 @@ fn cell(typed: Option<&str>, exported: &str, values: [&str; 3], manifest: Option
     let pairs = names.into_iter().zip(values).chain([("OPENCLAW_PROFILE", exported), ("HOME", "/h")]);
     let env = Environment::from_pairs(pairs);
     let flags = Flags { profile: typed.map(str::to_owned), ..Flags::default() };
-    let name = select(&flags, &env).unwrap().name;
+    let name = select(&flags, &env, || Ok(None)).unwrap().name;
     resolve(&name, manifest, &GatewayConfig::default(), &flags, &env).unwrap()
 }
 
@@ -102,16 +102,20 @@ fn names_that_are_no_names_are_refused_wherever_they_come_from() {
     let long = "x".repeat(200);
     for bad in ["x/../y", "-x", long.as_str(), "wоrk", " ", "a b"] {
         let flags = Flags { profile: Some(bad.into()), ..Flags::default() };
-        assert_eq!(select(&flags, &Environment::default()).unwrap_err().kind(), Kind::Usage, "{bad:?}");
+        assert_eq!(
+            select(&flags, &Environment::default(), || Ok(None)).unwrap_err().kind(),
+            Kind::Usage,
+            "{bad:?}"
+        );
         if bad != " " {
             let env = Environment::from_pairs([("OPENCLAW_PROFILE", bad)]);
-            let error = select(&Flags::default(), &env).unwrap_err();
+            let error = select(&Flags::default(), &env, || Ok(None)).unwrap_err();
             assert!(error.message().starts_with("OPENCLAW_PROFILE: "), "{error}");
         }
     }
     for unnamed in ["Default", "DEFAULT"] {
         let flags = Flags { profile: Some(unnamed.into()), ..Flags::default() };
-        assert!(select(&flags, &Environment::default()).unwrap().name.is_default());
+        assert!(select(&flags, &Environment::default(), || Ok(None)).unwrap().name.is_default());
     }
 }
 
@@ -119,11 +123,11 @@ fn names_that_are_no_names_are_refused_wherever_they_come_from() {
 fn dev_is_a_profile_and_not_beside_another() {
     let dev = Flags { dev: true, ..Flags::default() };
     let env = Environment::from_pairs([("OPENCLAW_PROFILE", "x"), ("HOME", "/h")]);
-    let name = select(&dev, &env).unwrap().name;
+    let name = select(&dev, &env, || Ok(None)).unwrap().name;
     assert_eq!(name.as_str(), "dev");
     let profile = resolve(&name, None, &GatewayConfig::default(), &dev, &env).unwrap();
     assert_eq!(profile.port, 19001);
     let both = Flags { profile: Some("x".into()), ..dev };
-    let error = select(&both, &env).unwrap_err();
+    let error = select(&both, &env, || Ok(None)).unwrap_err();
     assert_eq!((error.kind(), error.code()), (Kind::Usage, "profile_and_dev"));
 }

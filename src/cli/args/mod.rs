@@ -11,7 +11,7 @@ use crate::base::Span;
 
 pub use gateway::Gateway;
 pub use host::Host;
-pub use profile::{Adopt, Clone, Create, Exec, Logs, Profile, Rm, RuntimeArg, Sharing, Start};
+pub use profile::{Adopt, Clone, Create, Exec, Logs, Profile, Rm, RuntimeArg, Sharing, Start, Use};
 pub use supervisor::Supervisor;
 
 /// Profile-isolated multi-gateway supervisor for OpenClaw.

@@ -37,6 +37,8 @@ pub enum Profile {
     Env(Name),
     /// Run a command in the profile's environment
     Exec(Exec),
+    /// Set which profile is meant when nothing else says so, or show which one is
+    Use(Use),
 }
 
 /// One profile.
@@ -167,4 +169,14 @@ pub struct Exec {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,
+}
+
+/// `openclaw profile use`
+#[derive(Debug, ClapArgs)]
+pub struct Use {
+    /// The profile
+    pub name: Option<ProfileName>,
+    /// Go back to the default profile
+    #[arg(long, conflicts_with = "name")]
+    pub clear: bool,
 }

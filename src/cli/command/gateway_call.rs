@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 
 use crate::access::{credential, lookup};
 use crate::base::{Error, Kind, Result};
-use crate::cli::{Context, survey};
+use crate::cli::{Context, chosen, survey};
 use crate::client::gateway::{self, CALL_TIMEOUT};
 use crate::daemon::DISK;
 use crate::host::clock::Stopwatch;
-use crate::profile::resolve::{Flags, select};
 use crate::profile::{Profile, SecretSource, inherited};
 
 /// Asks the gateway how it is.
@@ -54,14 +53,14 @@ pub async fn call(context: &Context, method: &str, params: &str) -> Result<()> {
 
 /// The profile that the flags and the environment mean.
 pub fn selected(context: &Context) -> Result<Profile> {
-    let flags = flags(context);
-    let selection = select(&flags, &context.environment)?;
+    let flags = chosen::flags(context);
+    let selection = chosen::selection(context)?;
     let registry = survey::registry(context)?;
     let profile = registry.load_with(&selection.name, &flags).or_else(|error| {
         if error.code() != "profile_unknown" {
             return Err(error);
         }
-        Err(survey::unknown(&selection.name, &registry.names()?))
+        Err(chosen::unknown(&selection, &registry.names()?))
     })?;
     if context.global.verbose {
         context.render.notice(&format!(
@@ -73,11 +72,6 @@ pub fn selected(context: &Context) -> Result<Profile> {
         ));
     }
     Ok(profile)
-}
-
-/// The flags that select a profile.
-pub fn flags(context: &Context) -> Flags {
-    Flags { profile: context.global.profile.clone(), dev: context.global.dev, port: None }
 }
 
 async fn one_call(context: &Context, profile: &Profile, method: &str, params: Value) -> Result<Value> {

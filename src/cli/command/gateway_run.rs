@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 
-use super::gateway_call::flags;
 use super::supervisor_run::stop_signal;
 use crate::access::{Credential, credential, lookup};
 use crate::base::{Error, Kind, Result};
-use crate::cli::{Context, block_on, survey};
+use crate::cli::{Context, block_on, chosen, survey};
 use crate::daemon::{self, Chosen, DISK, Held, Occasion};
 use crate::gateway::{self, Auth, Limits, LogFile, LogLayer, Options};
 use crate::host::confine as kernel;
@@ -19,7 +18,7 @@ use crate::host::rotate::RotatingFile;
 use crate::host::tree::Mark;
 use crate::host::{files, process, trace};
 use crate::profile::config::AuthMode;
-use crate::profile::resolve::{Flags, select};
+use crate::profile::resolve::Flags;
 use crate::profile::{Profile, Registry, SecretSource, child_env, launch};
 
 /// Size at which the gateway's own log is rotated, in bytes.
@@ -30,8 +29,8 @@ const LOGS_KEPT: u32 = 2;
 /// Runs until SIGTERM or SIGINT.
 pub fn run(context: &Context, port: Option<u16>) -> Result<()> {
     let registry = survey::registry(context)?;
-    let flags = Flags { port, ..flags(context) };
-    let name = select(&flags, &context.environment)?.name;
+    let flags = Flags { port, ..chosen::flags(context) };
+    let name = chosen::selection(context)?.name;
     let profile = registry.load_with(&name, &flags)?;
     let inherited = context.environment.get(CLAIM_VARIABLE);
     if inherited.is_some_and(|value| inherit::is_claim_on(value, &profile.paths.state_dir)) {

@@ -22,6 +22,7 @@ mod supervisor_reload;
 mod supervisor_run;
 mod supervisor_status;
 mod supervisor_stop;
+mod use_profile;
 
 use super::args::{Command, Gateway, Host, Profile, Supervisor};
 use super::{Context, block_on};
@@ -65,5 +66,6 @@ fn profile(context: &Context, command: Profile) -> Result<()> {
         Profile::Logs(logs) => block_on(logs::run(context, &logs)),
         Profile::Env(name) => environment::run(context, &name.name),
         Profile::Exec(exec) => exec::run(context, &exec),
+        Profile::Use(wanted) => use_profile::run(context, &wanted),
     }
 }

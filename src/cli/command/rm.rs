@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::create::turn;
+use super::use_profile;
 use crate::base::record::{ProfileStatus, State};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::args::Rm;
@@ -42,6 +43,9 @@ pub async fn run(context: &Context, rm: &Rm) -> Result<()> {
     if rm.yes {
         forget(&registry, name).await?;
         carry_out(&paths.state_dir, &mut plan)?;
+        if !registry.names()?.contains(name) {
+            use_profile::forget(context, name)?;
+        }
     }
     let document = json!({ "ok": true, "profile": name, "plan": plan, "done": rm.yes });
     context.render.done(document, &told(name, &plan, rm.yes, paths.state_dir.parent()));

@@ -86,16 +86,32 @@ impl Render {
         }
     }
 
-    /// Prints profiles: `{"profiles":[…]}` or a table.
-    pub fn profiles(self, profiles: &[ProfileStatus]) {
+    /// Prints profiles: `{"profiles":[…],"selected":…}` or a table that marks the selected one and tells the
+    /// `reason`.
+    pub fn profiles(self, profiles: &[ProfileStatus], selected: &Value, reason: &str) {
+        let is_selected = |profile: &ProfileStatus| selected["name"] == profile.name.as_str();
         if self.json {
-            return self.document(&json!({ "profiles": profiles }));
+            let row = |profile: &ProfileStatus| {
+                let mut row = json!(profile);
+                row["selected"] = if is_selected(profile) { selected["by"].clone() } else { Value::Null };
+                row
+            };
+            let rows: Vec<Value> = profiles.iter().map(row).collect();
+            return self.document(&json!({ "profiles": rows, "selected": selected }));
         }
         if profiles.is_empty() {
             self.text("no profiles yet; begin with: openclaw profile start work\n");
             return;
         }
-        self.text(&table::profiles(profiles, self.colour));
+        self.text(&table::profiles(profiles, selected["name"].as_str(), self.colour));
+        if let Some(name) = selected["name"].as_str() {
+            // The default profile of a user who has none is nothing to speak of.
+            match profiles.iter().any(is_selected) {
+                true => drop(self.text(&format!("* selected {reason}\n"))),
+                false if selected["by"] == "default" => {}
+                false => self.notice(&format!("warning: `{name}`, selected {reason}, does not exist")),
+            }
+        }
         self.warnings(profiles);
     }
 
@@ -115,7 +131,7 @@ impl Render {
             _ if self.json => return self.document(&json!({ "profiles": profiles })),
             _ => {}
         }
-        self.text(&table::profiles(profiles, self.colour));
+        self.text(&table::profiles(profiles, None, self.colour));
         self.warnings(profiles);
         let name = match profiles {
             [one] => one.name.as_str(),

@@ -8,15 +8,15 @@ use crate::base::record::{Holder, Intent, ProfileStatus, State};
 use crate::conflict::Conflict;
 use crate::conflict::host::FoundGateway;
 
-/// Profiles, one a row.
-pub fn profiles(profiles: &[ProfileStatus], colour: bool) -> String {
+/// Profiles, one a row; the selected one has a mark.
+pub fn profiles(profiles: &[ProfileStatus], selected: Option<&str>, colour: bool) -> String {
     let mut table = Table::new();
     table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
     table
         .set_header(["PROFILE", "STATE", "RUNTIME", "PORT", "PID", "MEMORY", "LATENCY", "UPTIME", "MANAGED"]);
     for profile in profiles {
         table.add_row([
-            Cell::new(&profile.name),
+            Cell::new(marked(&profile.name, selected)),
             state(profile, colour),
             Cell::new(profile.runtime.as_str()),
             Cell::new(profile.port),
@@ -28,6 +28,10 @@ pub fn profiles(profiles: &[ProfileStatus], colour: bool) -> String {
         ]);
     }
     trimmed(&table)
+}
+
+fn marked(name: &str, selected: Option<&str>) -> String {
+    if selected == Some(name) { format!("{name} *") } else { name.to_owned() }
 }
 
 /// Gateways of the host, one a row.

@@ -1,0 +1,67 @@
+//! Which profile a command means: `--profile`, else `OPENCLAW_PROFILE`, else what `profile use` has written, else
+//! the default one.
+
+use std::path::Path;
+
+use super::{Context, survey};
+use crate::base::{Error, Kind, ProfileName, Result};
+use crate::host::files;
+use crate::profile::{Flags, Selection, Source, SupervisorPaths, select};
+
+/// The flags that select a profile.
+pub fn flags(context: &Context) -> Flags {
+    Flags { profile: context.global.profile.clone(), dev: context.global.dev, port: None }
+}
+
+/// The profile that the flags, the environment and `profile use` mean; it need not exist.
+///
+/// # Errors
+/// A name that is none, with the place it came from.
+pub fn selection(context: &Context) -> Result<Selection> {
+    select(&flags(context), &context.environment, || used(context))
+}
+
+/// The profile that `profile use` has written, if any.
+///
+/// # Errors
+/// [`Kind::Config`] when the file cannot be read or holds no name.
+pub fn used(context: &Context) -> Result<Option<ProfileName>> {
+    let file = SupervisorPaths::derive(&context.environment)?.used();
+    files::read(&file)?.map(|text| named(&text, &file)).transpose()
+}
+
+fn named(text: &str, file: &Path) -> Result<ProfileName> {
+    text.trim().parse().map_err(|error| {
+        Error::new(Kind::Config, "used_profile_invalid", format!("{}: {error}", file.display()))
+            .remedy("openclaw profile use NAME, or: openclaw profile use --clear")
+    })
+}
+
+/// What is said of a selected profile that does not exist; `known` are those that do.
+pub fn unknown(selection: &Selection, known: &[ProfileName]) -> Error {
+    let (name, error) = (&selection.name, survey::unknown(&selection.name, known));
+    if selection.source != Source::Used {
+        return error;
+    }
+    Error::new(Kind::NotRunning, "profile_unknown", format!("{error}; it was set by `openclaw profile use`"))
+        .profile(name)
+        .remedy("openclaw profile use --clear")
+}
+
+/// Why a profile is the selected one, in the word of `--json`.
+pub fn word(source: Source) -> &'static str {
+    match source {
+        Source::Derived => "default",
+        other => other.as_str(),
+    }
+}
+
+/// The same for people.
+pub fn reason(source: Source) -> &'static str {
+    match source {
+        Source::Flag => "by --profile",
+        Source::Environment => "by OPENCLAW_PROFILE",
+        Source::Used => "by profile use",
+        Source::Manifest | Source::Config | Source::Derived => "by default",
+    }
+}

@@ -1,0 +1,15 @@
+//! The command line in front of gateways, on the real binary: which profile is meant, what is asked of whom, and what
+//! is handed to the real OpenClaw CLI.
+
+// Tests may fail loudly and say why they skip something; their deadlines need a clock. Of the end-to-end world only
+// a part is used here.
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods, dead_code)]
+
+#[path = "../e2e/look.rs"]
+mod look;
+#[path = "../e2e/ports.rs"]
+mod ports;
+#[path = "../e2e/world.rs"]
+mod world;
+
+mod contexts;
