@@ -31,13 +31,13 @@ check:
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 
-## bench: one table of medians, each beside what it is compared with, in one run
+## bench: one table of medians, each beside what it is compared with, in one run; PART=fleet measures a part alone
 # The harness comes first: building it leaves a binary of the bench profile where the release one must stand.
 bench:
 	@house=$$($(CARGO) bench --bench house --no-run --message-format=json-render-diagnostics | \
 	  sed -n 's/.*"executable":"\([^"]*house-[^"]*\)".*/\1/p') && \
 	$(CARGO) build --release --bin openclaw --example tiny-child --example minimal-client && \
-	"$$house"
+	"$$house" $(PART)
 
 ## package: dist/openclaw-VERSION-TARGET.tar.gz
 package: release

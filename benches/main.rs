@@ -7,19 +7,24 @@
 
 mod call;
 mod crowd;
+mod fleet;
 mod health;
+mod killed;
+mod manners;
+mod peer;
 mod process;
 mod resting;
 mod sample;
 mod service;
 mod starting;
+mod storm;
 mod table;
 mod world;
 
 use std::process::ExitCode;
 
 use service::Service;
-use table::{Outcome, Report};
+use table::{Outcome, Report, Row};
 use world::World;
 
 fn main() -> ExitCode {
@@ -28,7 +33,7 @@ fn main() -> ExitCode {
         Some((word, command)) if word == process::PEAK => {
             process::peak_of_child(command).map(|kib| println!("{kib}"))
         }
-        _ => measure().map(|report| println!("{}\n\n{report}", machine())),
+        _ => measure(&argv).map(|report| println!("{}\n\n{report}", machine())),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,8 +44,35 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures everything. What comes later must not weigh on what comes earlier: ten profiles come last.
-fn measure() -> Outcome<Report> {
+/// A part of the table, under the word that asks for it alone.
+type Part = (&'static str, fn() -> Outcome<Vec<Row>>);
+
+/// All parts, in the order of the table.
+const PARTS: [Part; 4] = [
+    ("home", one_home),
+    ("fleet", || Ok(fleet::rows(&World::new()?))),
+    ("killed", || Ok(killed::rows())),
+    ("storm", || Ok(storm::rows())),
+];
+
+/// Measures the parts that are asked for, or everything.
+fn measure(asked: &[String]) -> Outcome<Report> {
+    // Cargo adds words of its own, which begin with a dash.
+    let asked: Vec<_> = asked.iter().filter(|word| !word.starts_with('-')).collect();
+    if let Some(other) = asked.iter().find(|asked| !PARTS.iter().any(|(word, _)| word == *asked)) {
+        return Err(format!("no part `{other}`; there are {}", PARTS.map(|(word, _)| word).join(", ")));
+    }
+    let mut rows = Vec::new();
+    for (word, part) in PARTS {
+        if asked.is_empty() || asked.iter().any(|asked| *asked == word) {
+            rows.extend(part()?);
+        }
+    }
+    Ok(Report(rows))
+}
+
+/// What is measured in one home. What comes later must not weigh on what comes earlier: ten profiles come last.
+fn one_home() -> Outcome<Vec<Row>> {
     let world = World::new()?;
     let peers =
         [Service::ours(&world), Service::dinit(&world), Service::supervisord(&world), Service::runit(&world)];
@@ -59,7 +91,7 @@ fn measure() -> Outcome<Report> {
     say("rest, with one profile and with ten");
     rows.extend(resting::one_profile(&world, &work, &supervisord));
     rows.push(resting::ten_profiles(&world, &work));
-    Ok(Report(rows))
+    Ok(rows)
 }
 
 /// Says on standard error what is measured now; the table comes at the end.

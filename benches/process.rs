@@ -1,6 +1,7 @@
 //! Processes from outside: how long one takes, when its port answers, what memory it has and how often it wakes.
 
 use std::fs::File;
+use std::io::{Read, Seek};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,14 +10,15 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
+use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 use crate::table::Outcome;
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Distance of looks at a port: the resolution of what is measured with it.
-const LOOK: Duration = Duration::from_micros(50);
+pub const LOOK: Duration = Duration::from_micros(50);
 
 /// A kibibyte in megabytes.
 const KIB: f64 = 1024.0 / 1e6;
@@ -26,6 +28,10 @@ pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // One that has ended may have passed its number on.
+        if matches!(self.0.try_wait(), Ok(Some(_))) {
+            return;
+        }
         // TERM first: a supervisor takes its own children along.
         let _ = signal(&self.0, Signal::SIGTERM);
         let ended = wait_until(|| matches!(self.0.try_wait(), Ok(Some(_)))).is_ok();
@@ -104,6 +110,34 @@ pub fn finish(mut child: Child, errors: &Path) -> Outcome<()> {
     }
 }
 
+/// What a command writes to standard output, if it ends within `limit`.
+pub fn output(mut command: Command, limit: Duration) -> Outcome<String> {
+    let mut file = tempfile::tempfile().map_err(|error| error.to_string())?;
+    let copy = file.try_clone().map_err(|error| error.to_string())?;
+    let child = command.stdin(Stdio::null()).stdout(copy).stderr(Stdio::null()).spawn();
+    let mut child = child.map_err(|error| error.to_string())?;
+    if !ends_within(&mut child, limit) {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err("no answer".to_owned());
+    }
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
+    read.map(|_| text).map_err(|error| error.to_string())
+}
+
+/// Whether a child ends within `limit`.
+pub fn ends_within(child: &mut Child, limit: Duration) -> bool {
+    let began = Instant::now();
+    while !matches!(child.try_wait(), Ok(Some(_))) {
+        if began.elapsed() > limit {
+            return false;
+        }
+        sleep(Duration::from_millis(1));
+    }
+    true
+}
+
 /// The last line of a file of complaints, cut to a bearable length.
 fn last_line(errors: &Path) -> String {
     let text = std::fs::read_to_string(errors).unwrap_or_default();
@@ -155,6 +189,13 @@ pub fn wakeups(pid: u64) -> Outcome<f64> {
         total += field(&status, "voluntary_ctxt_switches:").unwrap_or_default();
     }
     Ok(total)
+}
+
+/// Processor time of a process since it began, in milliseconds; threads that have ended count.
+pub fn processor_time(pid: u64) -> Outcome<f64> {
+    let number = i32::try_from(pid).map_err(|error| error.to_string())?;
+    let clock = clock_getcpuclockid(Pid::from_raw(number)).and_then(clock_gettime);
+    clock.map(|time| Duration::from(time).as_secs_f64() * 1e3).map_err(|error| format!("pid {pid}: {error}"))
 }
 
 /// The number behind a key of a status file.

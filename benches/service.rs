@@ -1,7 +1,8 @@
 //! Supervisors side by side: each is asked, by its own command, to start and stop the same tiny child.
 
 use std::fs::{create_dir_all, set_permissions, write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -144,14 +145,20 @@ fn place(world: &World, name: &str) -> Outcome<(PathBuf, u16)> {
 }
 
 /// Starts a supervisor and waits for the file that shows that it listens.
-fn launch(mut daemon: std::process::Command, sign: &Path) -> Outcome<Running> {
+pub fn launch(mut daemon: std::process::Command, sign: &Path) -> Outcome<Running> {
     let program = text_of(Path::new(daemon.get_program()));
     let quiet = std::process::Stdio::null;
     let child = daemon.stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
     let mut running = Running(child.map_err(|_| format!("no {program} on PATH"))?);
-    let up = || sign.exists() || matches!(running.0.try_wait(), Ok(Some(_)));
+    let up = || listens(sign) || matches!(running.0.try_wait(), Ok(Some(_)));
     wait_until(up).map_err(|()| format!("{program} never listened"))?;
-    if sign.exists() { Ok(running) } else { Err(format!("{program} ended at once")) }
+    if listens(sign) { Ok(running) } else { Err(format!("{program} ended at once")) }
+}
+
+/// Whether a file is there; a socket is it once somebody listens at it.
+fn listens(sign: &Path) -> bool {
+    let socket = sign.metadata().is_ok_and(|file| file.file_type().is_socket());
+    if socket { UnixStream::connect(sign).is_ok() } else { sign.exists() }
 }
 
 /// Writes a file.

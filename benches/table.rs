@@ -17,6 +17,10 @@ pub enum Unit {
     MB,
     /// Times a second.
     PerSecond,
+    /// Milliseconds of processor time a second.
+    MsPerSecond,
+    /// Whole things.
+    Count,
 }
 
 /// What a line must keep.
@@ -54,6 +58,7 @@ impl Row {
     /// Ours in parts of theirs.
     fn ratio(&self) -> Option<f64> {
         match (&self.ours, &self.theirs) {
+            (Ok(_), Some(Ok(0.0))) => None,
             (Ok(ours), Some(Ok(theirs))) => Some(ours / theirs),
             _ => None,
         }
@@ -75,6 +80,8 @@ impl Row {
             (Ok(value), Unit::Ms) => format!("{value:.2} ms"),
             (Ok(value), Unit::MB) => format!("{value:.1} MB"),
             (Ok(value), Unit::PerSecond) => format!("{value:.2} /s"),
+            (Ok(value), Unit::MsPerSecond) => format!("{value:.3} ms/s"),
+            (Ok(value), Unit::Count) => format!("{value:.0}"),
             (Err(_), _) => "-".to_owned(),
         }
     }
@@ -105,6 +112,8 @@ impl Row {
             (Bound::AtMost(limit), Unit::Ms) => format!("<= {limit} ms"),
             (Bound::AtMost(limit), Unit::MB) => format!("<= {limit} MB"),
             (Bound::AtMost(limit), Unit::PerSecond) => format!("<= {limit} /s"),
+            (Bound::AtMost(limit), Unit::MsPerSecond) => format!("<= {limit} ms/s"),
+            (Bound::AtMost(limit), Unit::Count) => format!("<= {limit}"),
             (Bound::Times(limit), _) => format!("<= {limit} x"),
             (Bound::Faster(limit), _) => format!("<= 1/{limit}"),
         };

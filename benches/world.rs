@@ -15,6 +15,8 @@ use tempfile::TempDir;
 use crate::process::{timed, wait_until};
 use crate::table::Outcome;
 
+/// The first port. A hundred gateways from here on end below the ports that the kernel gives to callers.
+const FIRST_PORT: u16 = 19_000;
 /// Distance of two ports: a gateway's block, and some.
 const PORT_STEP: u16 = 120;
 
@@ -36,7 +38,7 @@ impl World {
             set_permissions(&path, PermissionsExt::from_mode(0o700)).map_err(|error| error.to_string())?;
         }
         let bin = std::env::var_os("OPENCLAW_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_openclaw").into());
-        Ok(World { folder, bin: bin.into(), next_port: std::cell::Cell::new(21_000) })
+        Ok(World { folder, bin: bin.into(), next_port: std::cell::Cell::new(FIRST_PORT) })
     }
 
     /// The home.
@@ -122,14 +124,19 @@ impl World {
     /// Writes the manifest of a profile whose gateway is the tiny child; gives its port.
     pub fn create_tiny(&self, name: &str) -> Outcome<u16> {
         let port = self.port()?;
-        let child = self.example("tiny-child");
+        let child = self.example("tiny-child").to_string_lossy().into_owned();
+        self.write_manifest(name, port, &[child, "--port".to_owned(), "{port}".to_owned()], "")?;
+        Ok(port)
+    }
+
+    /// Writes the manifest of a profile whose gateway is any command; `policy` is its part about supervision.
+    pub fn write_manifest(&self, name: &str, port: u16, argv: &[String], policy: &str) -> Outcome<()> {
         let text = format!(
-            "isolation = \"isolated\"\n\n[runtime]\nkind = \"command\"\n\
-             command = [{child:?}, \"--port\", \"{{port}}\"]\nready = \"tcp\"\n\n[gateway]\nport = {port}\n"
+            "isolation = \"isolated\"\n\n[runtime]\nkind = \"command\"\ncommand = {argv:?}\nready = \"tcp\"\n\n\
+             [gateway]\nport = {port}\n\n[supervise]\n{policy}"
         );
         let path = self.home().join(format!("config/openclaw/profiles/{name}.toml"));
-        write(path, text).map_err(|error| error.to_string())?;
-        Ok(port)
+        write(path, text).map_err(|error| error.to_string())
     }
 
     /// The token in a profile's configuration, where the real program looks for it too.
@@ -149,8 +156,29 @@ impl World {
         wait_until(gone).map_err(|()| "the supervisor still runs".to_owned())
     }
 
+    /// A name for a control group of this home's own.
+    pub fn group(&self) -> String {
+        self.home().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Ends every inhabitant that has this word in its environment or command line, whatever it starts meanwhile.
+    pub fn end(&self, marker: &str) {
+        let has = |pid: i32, part: &str| {
+            let text = std::fs::read(format!("/proc/{pid}/{part}")).unwrap_or_default();
+            String::from_utf8_lossy(&text).contains(marker)
+        };
+        let _ = wait_until(|| {
+            let mut left = self.inhabitants();
+            left.retain(|pid| has(*pid, "environ") || has(*pid, "cmdline"));
+            for pid in &left {
+                let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+            }
+            left.is_empty()
+        });
+    }
+
     /// Every process with this home in its environment.
-    fn inhabitants(&self) -> Vec<i32> {
+    pub fn inhabitants(&self) -> Vec<i32> {
         let home = self.home().to_string_lossy().into_owned();
         let lives_here = |pid: &i32| {
             let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();

@@ -1,18 +1,25 @@
 //! The smallest child that a supervisor can start: it listens on `--port` at once, answers each connection
-//! with one line and ends on TERM. The benches measure with it what starting costs beside the program started.
+//! with one line and ends on TERM. Each start adds a byte to the file after `--starts`. The benches measure with it what starting costs beside the program started.
 
 #![expect(clippy::print_stderr, reason = "a program of its own, which has no renderer")]
 
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut argv = std::env::args().skip_while(|word| word != "--port").skip(1);
-    let Some(port) = argv.next().and_then(|word| word.parse::<u16>().ok()) else {
-        eprintln!("usage: tiny-child --port N");
+    let value = |flag: &str| std::env::args().skip_while(|word| word != flag).nth(1);
+    let Some(port) = value("--port").and_then(|word| word.parse::<u16>().ok()) else {
+        eprintln!("usage: tiny-child --port N [--starts FILE]");
         return ExitCode::from(2);
     };
+    if let Some(path) = value("--starts")
+        && let Err(error) =
+            OpenOptions::new().create(true).append(true).open(&path).and_then(|mut file| file.write_all(b"."))
+    {
+        eprintln!("tiny-child: {path}: {error}");
+    }
     let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(listener) => listener,
         Err(error) => {
