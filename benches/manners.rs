@@ -198,20 +198,20 @@ impl Manner for Supervisord {
 
 impl Pm2 {
     /// A command of pm2 with everything below the site's folder.
-    pub fn command(site: &Site<'_>, words: &[&str]) -> Command {
-        let mut command = site.command(&["pm2"]);
-        if let Some(program) = Pm2::beside_tests() {
-            command = site.command(&[&program.to_string_lossy()]);
-        }
+    fn command(site: &Site<'_>, words: &[&str]) -> Command {
+        let program = Pm2::program().unwrap_or_else(|| "pm2".into());
+        let mut command = site.command(&[&program.to_string_lossy()]);
         command.args(words).env("PM2_HOME", site.path("pm2")).env("PM2_DISABLE_VERSION_CHECK", "true");
         command
     }
 
-    /// The one in the npm folder of the tests, where somebody has installed it there.
-    fn beside_tests() -> Option<PathBuf> {
-        let folder = std::env::var_os("OPENCLAW_TEST_NPM")?;
-        let program = Path::new(&folder).join("node_modules/.bin/pm2");
-        program.exists().then_some(program)
+    /// The one on PATH, or in the npm folder of the tests, where somebody has installed it there. Asking it would
+    /// start its background process.
+    fn program() -> Option<PathBuf> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let npm = std::env::var_os("OPENCLAW_TEST_NPM").map(|npm| Path::new(&npm).join("node_modules/.bin"));
+        let mut folders = std::env::split_paths(&path).chain(npm);
+        folders.find_map(|folder| Some(folder.join("pm2")).filter(|program| program.exists()))
     }
 }
 
@@ -220,9 +220,8 @@ impl Manner for Pm2 {
         "pm2"
     }
 
-    fn prepare(&self, site: &Site<'_>) -> Outcome<()> {
-        let found = Pm2::command(site, &[]).arg("--help").stdout(std::process::Stdio::null()).status();
-        found.map(|_| ()).map_err(|_| "no pm2 on PATH".to_owned())
+    fn prepare(&self, _: &Site<'_>) -> Outcome<()> {
+        Pm2::program().map(|_| ()).ok_or_else(|| "no pm2 on PATH".to_owned())
     }
 
     fn describe(&self, site: &Site<'_>, children: &[Child], new: usize) -> Outcome<()> {
