@@ -137,6 +137,9 @@ pub struct LastExit {
     pub signal: Option<i32>,
     /// In one sentence, why the run is over.
     pub reason: String,
+    /// Memory of its whole tree at the last look before its end, in bytes; where it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
     /// The last captured lines of its output, oldest first.
     pub last_lines: Vec<String>,
     /// When it ended, in milliseconds since the epoch.

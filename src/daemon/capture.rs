@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::unix::pipe;
 use tokio::task::JoinHandle;
 
+use super::repeats::Repeats;
 use crate::host::output;
 use crate::host::rotate::RotatingFile;
 use crate::profile::poll_clash;
@@ -38,9 +39,13 @@ pub struct Capture {
     sink: Arc<Mutex<Sink>>,
 }
 
+#[derive(Default)]
 struct Sink {
     /// Missing when the log cannot be opened: the gateway runs on, only its story is shorter.
     file: Option<RotatingFile>,
+    repeats: Repeats,
+    /// What is on its way into the file.
+    kept: Vec<u8>,
     lines: VecDeque<String>,
     partial: Vec<u8>,
     /// Lines that say that another program logs in with the same bot.
@@ -52,9 +57,9 @@ impl Capture {
     pub fn start(reader: Option<pipe::Receiver>, path: &Path) -> Capture {
         let file = RotatingFile::open(path, LOG_BYTES, LOGS_KEPT)
             .inspect_err(|error| tracing::warn!(%error, "the output cannot be kept"))
+            .map(|file| file.telling_losses(lost))
             .ok();
-        let sink =
-            Arc::new(Mutex::new(Sink { file, lines: VecDeque::new(), partial: Vec::new(), clashes: 0 }));
+        let sink = Arc::new(Mutex::new(Sink { file, ..Sink::default() }));
         let reading = reader.map(Arc::new).map(|reader| {
             let task = tokio::spawn(read_on(Arc::clone(&reader), Arc::clone(&sink)));
             (reader, task)
@@ -94,7 +99,13 @@ impl Capture {
             while turns.next().is_some() && turn() == Flow::More {}
         }
         sink.end_line();
+        sink.settle();
     }
+}
+
+/// What a log says of lines that it could not take.
+fn lost(lines: u64) -> String {
+    format!("({lines} lines are missing here: the disk was full, or could not be written)\n")
 }
 
 async fn read_on(reader: Arc<pipe::Receiver>, sink: Arc<Mutex<Sink>>) {
@@ -138,9 +149,8 @@ fn drain(sink: &mut Sink, chunk: &mut [u8], mut read: impl FnMut(&mut [u8]) -> i
 
 impl Sink {
     fn take(&mut self, bytes: &[u8]) {
-        if let Some(file) = self.file.as_mut() {
-            file.append(bytes);
-        }
+        self.repeats.take(bytes, &mut self.kept);
+        self.keep();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let room = LINE_BYTES.saturating_sub(self.partial.len());
             self.partial.extend_from_slice(&piece[..piece.len().min(room)]);
@@ -150,19 +160,33 @@ impl Sink {
         }
     }
 
-    fn end_line(&mut self) {
-        let line = String::from_utf8_lossy(&self.partial).trim_end().to_owned();
-        self.partial.clear();
-        if line.is_empty() {
-            return;
+    /// Tells the file what was counted and held back.
+    fn settle(&mut self) {
+        self.repeats.settle(&mut self.kept);
+        self.keep();
+    }
+
+    fn keep(&mut self) {
+        if let Some(file) = self.file.as_mut().filter(|_| !self.kept.is_empty()) {
+            file.append(&self.kept);
         }
-        if poll_clash::channel_of(&line).is_some() {
+        self.kept.clear();
+    }
+
+    fn end_line(&mut self) {
+        let text = String::from_utf8_lossy(&self.partial);
+        let line = text.trim_end();
+        if poll_clash::channel_of(line).is_some() {
             self.clashes = self.clashes.saturating_add(1);
         }
-        if self.lines.len() == LINES_KEPT {
-            self.lines.pop_front();
+        // One that only says again what was said last would push out what led to it.
+        if !line.is_empty() && self.lines.back().is_none_or(|last| last != line) {
+            if self.lines.len() == LINES_KEPT {
+                self.lines.pop_front();
+            }
+            self.lines.push_back(line.to_owned());
         }
-        self.lines.push_back(line);
+        self.partial.clear();
     }
 }
 
@@ -189,6 +213,18 @@ mod tests {
         assert_eq!(lines.first().map(String::as_str), Some("line 11"));
         let text = std::fs::read_to_string(log).unwrap();
         assert!(text.starts_with("line 0\n") && text.ends_with("no newline at the end"));
+    }
+
+    #[tokio::test]
+    async fn incident_i2_what_repeats_pushes_nothing_out_of_the_story() {
+        let dir = tempfile::tempdir().unwrap();
+        let Output { mut writer, reader } = output::open(&dir.path().join("work.out")).unwrap();
+        let log = log_path(dir.path(), "work");
+        let capture = Capture::start(Some(reader), &log);
+        write!(writer, "why\n{}last", "again\n".repeat(500)).unwrap();
+        assert_eq!(capture.finish(), ["why", "again", "last"]);
+        let text = std::fs::read_to_string(log).unwrap();
+        assert_eq!(text, "why\nagain\nagain\nagain\n(the line above came 500 times)\nlast");
     }
 
     #[tokio::test]

@@ -1,10 +1,13 @@
 //! What the user last asked for, one small file a profile, so that it outlives the supervisor and the host.
 //! Writes go through one task in order; an order is answered only once its intent is on disk.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::base::record::Intent;
 use crate::base::{ProfileName, Result};
@@ -19,6 +22,9 @@ struct Record {
     /// When, in milliseconds since the epoch.
     changed_at_ms: u64,
 }
+
+/// Distance of two attempts to write what could not be written.
+const RETRY: Duration = Duration::from_secs(2);
 
 enum Entry {
     Save(ProfileName, Record),
@@ -60,23 +66,57 @@ impl Journal {
 }
 
 async fn write_all(directory: PathBuf, mut inbox: mpsc::UnboundedReceiver<Entry>) {
-    while let Some(entry) = inbox.recv().await {
+    // What a full disk did not take; the newest word about each profile.
+    let mut unsaved: BTreeMap<ProfileName, Record> = BTreeMap::new();
+    loop {
+        let entry = match unsaved.is_empty() {
+            true => inbox.recv().await,
+            false => match timeout(RETRY, inbox.recv()).await {
+                Ok(entry) => entry,
+                Err(_) => {
+                    save_again(&directory, &mut unsaved).await;
+                    continue;
+                }
+            },
+        };
         match entry {
-            Entry::Flush(done) => {
+            None => return,
+            Some(Entry::Flush(done)) => {
+                save_again(&directory, &mut unsaved).await;
                 let _ = done.send(());
             }
-            Entry::Forget(name) => files::remove(&path_of(&directory, &name)),
-            Entry::Save(name, record) => {
-                let path = path_of(&directory, &name);
-                let text = serde_json::to_string(&record).unwrap_or_default() + "\n";
-                let written = tokio::task::spawn_blocking(move || files::write_atomic(&path, &text)).await;
-                if let Ok(Err(error)) = written {
-                    // A full disk must not stop the gateways; the intent is kept in memory meanwhile.
-                    tracing::error!(profile = %name, %error, "the intent could not be saved");
-                }
+            Some(Entry::Forget(name)) => {
+                unsaved.remove(&name);
+                files::remove(&path_of(&directory, &name));
             }
+            Some(Entry::Save(name, record)) => match save(&directory, &name, &record).await {
+                Ok(()) => drop(unsaved.remove(&name)),
+                Err(error) => {
+                    // A full disk must not stop the gateways; the intent is kept in memory meanwhile.
+                    tracing::error!(profile = %name, %error, "the intent could not be saved; it will be tried again");
+                    unsaved.insert(name, record);
+                }
+            },
         }
     }
+}
+
+async fn save_again(directory: &Path, unsaved: &mut BTreeMap<ProfileName, Record>) {
+    let mut left = BTreeMap::new();
+    for (name, record) in std::mem::take(unsaved) {
+        match save(directory, &name, &record).await {
+            Ok(()) => tracing::info!(profile = %name, "the intent is saved now"),
+            Err(_) => drop(left.insert(name, record)),
+        }
+    }
+    *unsaved = left;
+}
+
+async fn save(directory: &Path, name: &ProfileName, record: &Record) -> Result<()> {
+    let path = path_of(directory, name);
+    let text = serde_json::to_string(record).unwrap_or_default() + "\n";
+    // A task that was given up at the end of the program has nothing to report.
+    tokio::task::spawn_blocking(move || files::write_atomic(&path, &text)).await.unwrap_or(Ok(()))
 }
 
 /// The record of one profile.
@@ -121,6 +161,24 @@ mod tests {
         journal.forget(&work);
         journal.flush().await;
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "that of `home`");
+    }
+
+    #[tokio::test]
+    async fn incident_i2_what_could_not_be_saved_is_saved_later_and_the_last_word_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = dir.path().join("records");
+        let journal = Journal::open(records.clone());
+        let (work, home): (ProfileName, ProfileName) = ("work".parse().unwrap(), "home".parse().unwrap());
+        for (name, intent) in [(&work, Intent::Down), (&home, Intent::Up), (&work, Intent::Up)] {
+            journal.save(name, intent, 1);
+        }
+        journal.flush().await;
+        assert!(!records.exists());
+        journal.forget(&home);
+        std::fs::create_dir(&records).unwrap();
+        journal.flush().await;
+        assert_eq!(std::fs::read_dir(&records).unwrap().count(), 1, "nothing of what was forgotten");
+        assert!(std::fs::read_to_string(path_of(&records, &work)).unwrap().contains("\"up\""));
     }
 
     #[test]

@@ -314,11 +314,18 @@ impl Member {
             }
             None => "killed by the kernel for memory (oom)".to_owned(),
         };
+        let memory_bytes = live.memory.last;
         let last_lines = live.capture.finish();
         let reason = if asked { format!("stopped as asked ({how})") } else { how };
         tracing::info!(profile = %self.name, pid = live.pid, reason, "gateway ended");
-        self.last_exit =
-            Some(LastExit { code: exit.code, signal: exit.signal, reason, last_lines, at_ms: epoch_ms() });
+        self.last_exit = Some(LastExit {
+            code: exit.code,
+            signal: exit.signal,
+            reason,
+            memory_bytes,
+            last_lines,
+            at_ms: epoch_ms(),
+        });
     }
 
     /// Takes what the machine reports: the story behind `failed` and `backoff`.

@@ -25,6 +25,7 @@ mod outer;
 mod prepare;
 mod ready;
 mod real;
+mod repeats;
 mod setup;
 mod sharing;
 

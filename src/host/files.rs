@@ -16,9 +16,12 @@ const READ_FIRST: usize = 8 * 1024;
 /// Creates `dir` and its parents, mode 0700; one that exists is left as it is.
 ///
 /// # Errors
-/// [`Kind::Config`] `directory_unwritable` with the path and the cause.
+/// [`Kind::Config`] `directory_unwritable` with the path and the cause; [`Kind::Failed`] `disk_full`.
 pub fn private_dir(dir: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| {
+        if is_full(&error) {
+            return disk_full(dir, error);
+        }
         Error::new(Kind::Config, "directory_unwritable", format!("{} cannot be created", dir.display()))
             .caused_by(&error)
             .remedy(remedy_for(&error, dir))
@@ -55,7 +58,7 @@ pub fn read(path: &Path) -> Result<Option<String>> {
 /// Writes `text` to `path` so that a crash or a full disk leaves the old content or the new, mode 0600.
 ///
 /// # Errors
-/// [`Kind::Failed`] `file_unwritable`; nothing that was there is lost.
+/// [`Kind::Failed`] `file_unwritable` or `disk_full`; nothing that was there is lost.
 pub fn write_atomic(path: &Path, text: &str) -> Result<()> {
     place(path, text, Durable::Yes).map_err(|error| unwritable(path, error))
 }
@@ -81,17 +84,29 @@ pub fn create_new(path: &Path, text: &str) -> Result<()> {
 }
 
 fn unwritable(path: &Path, error: io::Error) -> Error {
+    if is_full(&error) {
+        return disk_full(path, error);
+    }
     Error::new(Kind::Failed, "file_unwritable", format!("{} cannot be written", path.display()))
         .remedy(remedy_for(&error, path))
+        .caused_by(error)
+}
+
+/// Whether nothing more fits, or may.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// [`Kind::Failed`]: it is no fault of any configuration, and it passes.
+fn disk_full(path: &Path, error: io::Error) -> Error {
+    Error::new(Kind::Failed, "disk_full", format!("the disk is full: {} cannot be written", path.display()))
+        .remedy(format!("free some disk space and try again; nothing was lost: df -h {}", path.display()))
         .caused_by(error)
 }
 
 /// What usually helps against `error` on `path`.
 fn remedy_for(error: &io::Error, path: &Path) -> String {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some disk space and try again; nothing was lost".into()
-        }
         io::ErrorKind::ReadOnlyFilesystem => format!("mount the file system of {} writable", path.display()),
         io::ErrorKind::PermissionDenied => format!("check owner and mode: ls -ld {}", path.display()),
         _ => format!("check the path: ls -ld {}", path.display()),

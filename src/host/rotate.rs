@@ -24,6 +24,8 @@ pub struct RotatingFile {
     len: u64,
     rotated: u64,
     lost: u64,
+    untold: u64,
+    note: Option<fn(u64) -> String>,
 }
 
 impl RotatingFile {
@@ -51,26 +53,51 @@ impl RotatingFile {
             len,
             rotated: 0,
             lost: 0,
+            untold: 0,
+            note: None,
         })
+    }
+
+    /// Lets the file say by `note` how many lines are missing, as soon as it can be written again.
+    #[must_use]
+    pub fn telling_losses(mut self, note: fn(u64) -> String) -> Self {
+        self.note = Some(note);
+        self
     }
 
     /// Appends `text` as it is (whole lines, as a rule), rotating first when it would not fit. A text longer
     /// than a whole file still gets a file of its own.
     pub fn append(&mut self, text: &[u8]) {
+        let note = self.note.filter(|_| self.untold > 0).map(|note| note(self.untold));
+        let told = note.is_none_or(|note| self.write(note.as_bytes()));
+        if told {
+            self.untold = 0;
+        }
+        if !(told && self.write(text)) {
+            let lines = text.iter().filter(|byte| **byte == b'\n').count().max(1) as u64;
+            self.lost = self.lost.saturating_add(lines);
+            self.untold = self.untold.saturating_add(lines);
+        }
+    }
+
+    /// Whether `text` is in the file now; where it is not, nothing of it is.
+    fn write(&mut self, text: &[u8]) -> bool {
         let bytes = text.len() as u64;
         if self.len > 0 && self.len.saturating_add(bytes) > self.max_bytes && self.rotate().is_err() {
-            self.lost += 1;
-            return;
+            return false;
         }
         // One write, so that two writers of one file could not mix their lines.
         match self.file.write_all(text) {
-            Ok(()) => self.len += bytes,
+            Ok(()) => {
+                self.len += bytes;
+                true
+            }
             Err(_) => {
-                self.lost += 1;
                 // Half a line would spoil the next one; giving its bytes back also helps a full disk.
                 if self.file.set_len(self.len).is_err() {
                     self.len = self.file.metadata().map_or(self.len, |meta| meta.len());
                 }
+                false
             }
         }
     }
@@ -114,27 +141,28 @@ impl RotatingFile {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
+        // First of all what may need room on the disk: a rotation that fails must not move the oldest out.
+        let next = self.numbered(0);
+        let (file, len) = open_append(&next)?;
+        let moved = self.shift().and_then(|()| fs::rename(&next, &self.path));
+        if let Err(error) = moved {
+            let _ = fs::remove_file(&next);
+            return Err(error);
+        }
+        self.rotated = self.rotated.saturating_add(self.len);
+        (self.file, self.len) = (file, len);
+        Ok(())
+    }
+
+    /// Gives every file the next number, the current one the first.
+    fn shift(&self) -> io::Result<()> {
         for number in (1..self.keep).rev() {
             match fs::rename(self.numbered(number), self.numbered(number + 1)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
-        let first = self.numbered(1);
-        fs::rename(&self.path, &first)?;
-        match open_append(&self.path) {
-            Ok((file, len)) => {
-                self.rotated = self.rotated.saturating_add(self.len);
-                self.file = file;
-                self.len = len;
-                Ok(())
-            }
-            Err(error) => {
-                // Better to try again at the next line than to go on in a file under another name.
-                let _ = fs::rename(&first, &self.path);
-                Err(error)
-            }
-        }
+        fs::rename(&self.path, self.numbered(1))
     }
 
     fn numbered(&self, number: u32) -> PathBuf {
@@ -215,6 +243,23 @@ mod tests {
         file.file = OpenOptions::new().append(true).open("/dev/full").unwrap();
         file.append(b"x\n");
         assert_eq!(file.lost(), 2);
+    }
+
+    #[test]
+    fn incident_i2_what_was_lost_is_told_once_there_is_room_again() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("gateway.log");
+        let open = || RotatingFile::open(&path, 100, 1).unwrap().telling_losses(|lost| format!("({lost})\n"));
+        let mut file = open();
+        file.append(b"first\n");
+        let device = OpenOptions::new().append(true).open("/dev/full").unwrap();
+        let real = std::mem::replace(&mut file.file, device);
+        file.append(b"a\nb\n");
+        file.append(b"half a line");
+        file.file = real;
+        file.append(b"later\n");
+        file.append(b"last\n");
+        assert_eq!((text(&path).as_str(), file.lost()), ("first\n(3)\nlater\nlast\n", 3));
     }
 
     #[test]

@@ -28,13 +28,18 @@ pub fn to_file(file: &Path, aloud: bool) -> Result<()> {
     if let Some(directory) = file.parent() {
         files::private_dir(directory)?;
     }
-    let file = RotatingFile::open(file, LOG_BYTES, LOGS_KEPT)?;
+    let file = RotatingFile::open(file, LOG_BYTES, LOGS_KEPT)?.telling_losses(lost);
     let lines = fmt::layer().with_ansi(false).with_target(false);
     let to_file = lines.with_writer(Mutex::new(Sink(file)));
     let to_terminal = aloud.then(|| fmt::layer().with_ansi(false).with_target(false).with_writer(terminal));
     // A process has one log; a second call is a test's and changes nothing.
     let _ = tracing_subscriber::registry().with(LevelFilter::INFO).with(to_file).with(to_terminal).try_init();
     Ok(())
+}
+
+/// What the log says of lines that it could not take.
+fn lost(lines: u64) -> String {
+    format!("({lines} lines are missing here: the disk was full, or could not be written)\n")
 }
 
 /// Where a log that people watch goes: standard error, which is not a command's output.

@@ -64,6 +64,8 @@ fn run(knobs: &Knobs) -> io::Result<ExitCode> {
         }
     });
     talk(knobs);
+    burst(knobs);
+    grow(knobs);
 
     let due = knobs.exit_after.filter(|_| knobs.exit_runs.is_none_or(|limit| runs <= limit));
     let due = due.map(|after| began + after);
@@ -188,6 +190,36 @@ fn be_left(life: Duration) -> io::Result<ExitCode> {
     let (_never, stop) = channel::<()>();
     let _ = stop.recv_timeout(life);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints as fast as the lines are taken.
+fn burst(knobs: &Knobs) {
+    let Some(path) = knobs.logged.clone().filter(|_| knobs.log_burst > 0) else { return };
+    let lines = knobs.log_burst;
+    thread::spawn(move || -> io::Result<()> {
+        let mut out = io::stdout();
+        for number in 0..lines {
+            writeln!(
+                out,
+                "{number} of a burst that nobody may hold up, padded to a hundred bytes or nearly that many"
+            )?;
+        }
+        append(&path, &lines.to_string())
+    });
+}
+
+/// Takes memory and touches it, once it is told to.
+fn grow(knobs: &Knobs) {
+    let (Some(mib), Some(path)) = (knobs.grow, knobs.grow_when.clone()) else { return };
+    thread::spawn(move || {
+        let (_never, pace) = channel::<()>();
+        while !path.exists() {
+            let _ = pace.recv_timeout(Duration::from_millis(10));
+        }
+        let taken: Vec<Vec<u8>> = (0..mib).map(|_| vec![1; 1 << 20]).collect();
+        let _ = pace.recv();
+        drop(taken);
+    });
 }
 
 /// Prints what the knobs ask for, from a thread of its own: a full pipe must not stop the gateway.

@@ -78,6 +78,18 @@ pub struct Knobs {
     /// Lines a second, each with its number.
     #[arg(long, value_name = "LINES", default_value = "0")]
     pub log_rate: u32,
+    /// Prints so many lines at its start, as fast as they are taken, then appends their number to `--logged`.
+    #[arg(long, value_name = "LINES", default_value = "0", requires = "logged")]
+    pub log_burst: u64,
+    /// See `--log-burst`.
+    #[arg(long, value_name = "FILE")]
+    pub logged: Option<PathBuf>,
+    /// Takes so many MiB of memory while this file is there.
+    #[arg(long, value_name = "MIB", requires = "grow_when")]
+    pub grow: Option<usize>,
+    /// See `--grow`.
+    #[arg(long, value_name = "FILE")]
+    pub grow_when: Option<PathBuf>,
     /// Appends every frame that a client sends, one a line.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,

@@ -39,4 +39,5 @@ mod d3_owners;
 mod d3_service_files;
 mod e1_quiet_clients;
 mod foreground;
+mod i2_full_disk;
 mod one_primary;

@@ -128,6 +128,7 @@ impl Driver {
         if let Some(member) = self.members.get_mut(name) {
             member.last_exit = Some(LastExit {
                 reason: "it ended while no supervisor watched".into(),
+                memory_bytes: None,
                 last_lines: Tail::open(&log).last_lines(LINES_TOLD).lines().map(str::to_owned).collect(),
                 at_ms: epoch_ms(),
                 ..LastExit::default()
