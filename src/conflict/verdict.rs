@@ -19,6 +19,14 @@ pub enum Code {
     PortBlockOverlap,
     /// Somebody holds the state directory.
     StateDirShared,
+    /// One state directory lies in the other.
+    StateDirNested,
+    /// Two profiles have one configuration file.
+    ConfigShared,
+    /// Two profiles have one workspace.
+    WorkspaceShared,
+    /// Two profiles log in with one channel credential, or keep theirs in one place.
+    CredentialShared,
     /// Two gateways have one identity: one is a copy of the other.
     DuplicateIdentity,
     /// Two services would run the same gateway.
@@ -35,11 +43,15 @@ pub enum Code {
 
 impl Code {
     /// Every kind, in the order of the enumeration.
-    pub const ALL: [Code; 10] = [
+    pub const ALL: [Code; 14] = [
         Code::HostHasPrimary,
         Code::PortInUse,
         Code::PortBlockOverlap,
         Code::StateDirShared,
+        Code::StateDirNested,
+        Code::ConfigShared,
+        Code::WorkspaceShared,
+        Code::CredentialShared,
         Code::DuplicateIdentity,
         Code::DuplicateService,
         Code::ServicePortMismatch,
@@ -48,6 +60,11 @@ impl Code {
         Code::ForeignOwner,
     ];
 
+    /// The kind that `word` names.
+    pub fn named(word: &str) -> Option<Code> {
+        Code::ALL.into_iter().find(|code| code.as_str() == word)
+    }
+
     /// The word used in JSON and as an error's code.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,6 +72,10 @@ impl Code {
             Code::PortInUse => "port_in_use",
             Code::PortBlockOverlap => "port_block_overlap",
             Code::StateDirShared => "state_dir_shared",
+            Code::StateDirNested => "state_dir_nested",
+            Code::ConfigShared => "config_shared",
+            Code::WorkspaceShared => "workspace_shared",
+            Code::CredentialShared => "credential_shared",
             Code::DuplicateIdentity => "duplicate_identity",
             Code::DuplicateService => "duplicate_service",
             Code::ServicePortMismatch => "service_port_mismatch",

@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 
 use super::asked::{self, Sighting};
+use super::holder;
 use crate::base::Result;
 use crate::base::record::HolderKind;
 use crate::conflict::cgroup::{self, Manager};
-use crate::conflict::host::{FoundGateway, KnownProfile, Recorded};
+use crate::conflict::host::{Blocker, FoundGateway, KnownProfile, Recorded};
 use crate::conflict::process::{Found, Process, judge_process};
 use crate::host::census::{self, Details, Line};
 use crate::host::lock::Record;
@@ -46,8 +47,42 @@ pub fn profiles(registry: &Registry<'_>) -> Result<Vec<KnownProfile>> {
 
 /// The gateways that run now, each process once, except this process itself.
 pub fn gateways(profiles: &[KnownProfile], environment: &Environment) -> Vec<FoundGateway> {
-    // A kernel that does not tell leaves the ports to what the command lines say.
-    let listeners = socket::all_listeners().unwrap_or_default();
+    gateways_among(&all_listeners(), profiles, environment)
+}
+
+/// The same, with whoever else listens where a profile's gateway is to be.
+pub fn gateways_and_others(
+    profiles: &[KnownProfile],
+    environment: &Environment,
+) -> (Vec<FoundGateway>, Vec<Blocker>) {
+    let listeners = all_listeners();
+    let gateways = gateways_among(&listeners, profiles, environment);
+    let on_port = |port: u16| gateways.iter().any(|gateway| !gateway.apart && gateway.port == Some(port));
+    let mut others: Vec<&Listener> = listeners
+        .iter()
+        .filter(|one| profiles.iter().any(|known| known.port == one.port) && !on_port(one.port))
+        .collect();
+    others.sort_by_key(|one| (one.port, one.address.is_ipv6()));
+    others.dedup_by_key(|one| (one.port, one.uid));
+    let blocker = |one: &Listener| Blocker { port: one.port, holder: holder::of_listener(one, None) };
+    let others = others.into_iter().map(blocker).filter(|one| {
+        // What counts to another host is no matter of this one.
+        one.holder.pid.is_none_or(|pid| counts_here(pid, environment))
+    });
+    let others = others.collect();
+    (gateways, others)
+}
+
+/// A kernel that does not tell leaves the ports to what the command lines say.
+fn all_listeners() -> Vec<Listener> {
+    socket::all_listeners().unwrap_or_default()
+}
+
+fn gateways_among(
+    listeners: &[Listener],
+    profiles: &[KnownProfile],
+    environment: &Environment,
+) -> Vec<FoundGateway> {
     let recorded = |pid: u32| {
         profiles.iter().find(|known| known.record.is_some_and(|record| record.proved && record.pid == pid))
     };
@@ -70,10 +105,10 @@ pub fn gateways(profiles: &[KnownProfile], environment: &Environment) -> Vec<Fou
             let found = judge(line, Some((&details, variables.as_ref())));
             let known = recorded(line.pid);
             (known.is_some() || found.verdict.role == Role::Gateway)
-                .then(|| describe(line.pid, &details, found, known, &listeners))
+                .then(|| describe(line.pid, &details, found, known, listeners))
         })
         .collect();
-    asked::complete(found, profiles, &listeners, environment)
+    asked::complete(found, profiles, listeners, environment)
 }
 
 /// Whether process `pid` counts to this host.

@@ -48,7 +48,7 @@ pub use locks::{Lock, LockVerdict, locks};
 pub use prepare::{Cleared, DISK, Occasion, clear, port_taken, refused_for};
 pub use real::{Chosen, choose, find as find_real};
 pub use setup::Setup;
-pub use sharing::{sharings, sharings_among};
+pub use sharing::{as_conflicts, sharings, sharings_among};
 
 /// Claims the right to be this user's supervisor.
 ///

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::access::lookup;
 use crate::base::record::Place;
 use crate::base::{Error, Kind, ProfileName, Result, Secret};
+use crate::conflict::verdict::{Code, Conflict, Severity};
 use crate::host::files;
 use crate::host::mounts::Mounts;
 use crate::profile::channels::{self, Owned, Salt};
@@ -54,6 +55,26 @@ pub fn sharings_among(
     let mut found = prove(&real);
     found.extend(channels::shared(&owned));
     Ok(found)
+}
+
+/// What is shared, in the form of conflicts; what a manifest allows is only good to know.
+pub fn as_conflicts(shared: &[Sharing]) -> Vec<Conflict> {
+    let conflict = |sharing: &Sharing| {
+        Some(Conflict {
+            code: Code::named(sharing.code)?,
+            severity: if sharing.allowed { Severity::Info } else { Severity::Error },
+            profile: Some(sharing.a.clone()),
+            port: None,
+            holder: None,
+            message: sharing.message.clone(),
+            remedy: sharing.remedy.clone(),
+            explain: vec![format!(
+                "the files of `{}` and of `{}` both lead to {}",
+                sharing.a, sharing.b, sharing.what
+            )],
+        })
+    };
+    shared.iter().filter_map(conflict).collect()
 }
 
 /// A profile with its configuration, and the variables as its gateway sees them.

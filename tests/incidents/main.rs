@@ -34,6 +34,7 @@ mod c5_restart_storms;
 mod c6_left_behind;
 mod c8_drain;
 mod d1_bystanders;
+mod d1_port_holders;
 mod d2_answers;
 mod d3_owners;
 mod d3_service_files;

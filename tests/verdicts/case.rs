@@ -254,5 +254,6 @@ pub fn healthy() -> HostFacts {
             record: None,
         }],
         user: Some("ana".into()),
+        ..HostFacts::default()
     }
 }

@@ -138,7 +138,7 @@ proptest! {
         gateways in prop::collection::vec(gateway(), 0..6),
         units in prop::collection::vec(unit(), 0..5),
     ) {
-        let mut facts = HostFacts { gateways, units, profiles: Vec::new(), user: Some("ana".into()) };
+        let mut facts = HostFacts { gateways, units, user: Some("ana".into()), ..HostFacts::default() };
         let report = survey(&facts);
         let mut named: BTreeMap<String, usize> = BTreeMap::new();
         for conflict in &report.conflicts {

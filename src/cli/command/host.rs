@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, survey};
 use crate::conflict::host::{FoundGateway, FoundUnit, HostFacts, HostReport, Scope, survey as judge};
-use crate::daemon::census;
+use crate::daemon::{self, census};
 use crate::host::units::{self, SHARED_USER_FOLDERS, SYSTEM_FOLDERS, UnitFile};
 use crate::host::{files, process};
 use crate::profile::Environment;
@@ -64,13 +64,14 @@ fn look(context: &Context) -> Result<HostReport> {
     let user = process::user_name(process::own_user());
     let profiles = census::profiles(&registry)?;
     // Files on one thread, processes on the other: neither needs what the other finds.
-    let (units, gateways) = std::thread::scope(|scope| {
+    let (units, (gateways, in_the_way)) = std::thread::scope(|scope| {
         let units = scope.spawn(|| found_units(&context.environment, user.as_deref()));
-        let gateways = census::gateways(&profiles, &context.environment);
-        (units.join(), gateways)
+        let seen = census::gateways_and_others(&profiles, &context.environment);
+        (units.join(), seen)
     });
     let units = units.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    Ok(judge(&HostFacts { gateways, units, profiles, user }))
+    let shared = daemon::as_conflicts(&daemon::sharings(&registry)?);
+    Ok(judge(&HostFacts { gateways, units, profiles, in_the_way, shared, user }))
 }
 
 /// The gateways that the host has now, in one line.

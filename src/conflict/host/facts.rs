@@ -9,6 +9,7 @@ use crate::base::port::DEFAULT_PORT;
 use crate::base::record::{Holder, HolderKind, Isolation};
 use crate::base::{PortBlock, ProfileName};
 use crate::conflict::cgroup::{Manager, ManagerKind};
+use crate::conflict::verdict::Conflict;
 use crate::service::verdict::{Role, Verdict};
 
 /// A running gateway, whoever started it (DESIGN 3.4).
@@ -100,6 +101,15 @@ pub struct Recorded {
     pub proved: bool,
 }
 
+/// Somebody who listens on a profile's port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocker {
+    /// The port.
+    pub port: u16,
+    /// Who it is, as far as the kernel tells.
+    pub holder: Holder,
+}
+
 /// Everything that is judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostFacts {
@@ -109,6 +119,10 @@ pub struct HostFacts {
     pub units: Vec<FoundUnit>,
     /// The profiles that are known.
     pub profiles: Vec<KnownProfile>,
+    /// Who listens where a profile's gateway is to be and is no gateway.
+    pub in_the_way: Vec<Blocker>,
+    /// What the profiles share, judged already.
+    pub shared: Vec<Conflict>,
     /// The user who asks.
     pub user: Option<String>,
 }

@@ -5,6 +5,7 @@
 
 mod facts;
 mod gateways;
+mod ports;
 mod primary;
 mod services;
 mod words;
@@ -12,7 +13,7 @@ mod words;
 use serde::{Deserialize, Serialize};
 
 use super::verdict::{Code, Conflict, Severity};
-pub use facts::{FoundGateway, FoundUnit, HostFacts, KnownProfile, Recorded, Scope};
+pub use facts::{Blocker, FoundGateway, FoundUnit, HostFacts, KnownProfile, Recorded, Scope};
 pub use primary::{PrimaryClaim, primary_refusal};
 
 /// What `host conflicts` says.
@@ -47,6 +48,8 @@ pub fn survey(facts: &HostFacts) -> HostReport {
         HostReport { ok: true, gateways: Vec::new(), conflicts: Vec::new(), explain: Vec::new() };
     let mut flagged = gateways::findings(&facts, &mut report);
     services::findings(&facts, &mut flagged, &mut report);
+    ports::findings(&facts, &mut report);
+    report.conflicts.extend(facts.shared.iter().cloned());
     report.conflicts.extend(facts.profiles.iter().filter_map(|profile| stale_record(profile, &facts)));
     report.conflicts.sort_by(|a, b| key(a).cmp(&key(b)));
     report.ok = report.conflicts.iter().all(|conflict| conflict.severity == Severity::Info);

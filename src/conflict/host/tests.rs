@@ -54,6 +54,7 @@ fn judged(gateways: &[FoundGateway], units: &[FoundUnit], profiles: &[KnownProfi
         units: units.to_vec(),
         profiles: profiles.to_vec(),
         user: Some("ana".into()),
+        ..HostFacts::default()
     };
     let report = survey(&facts);
     facts.gateways.reverse();
