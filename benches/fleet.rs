@@ -51,7 +51,7 @@ pub fn rows(world: &World) -> Vec<Row> {
         rows.extend(beside(what, Unit::MB, &medians, |_| Bound::AtMost(limit), &how));
     }
     let how = format!("processor time of the process over {} s", WATCH.as_secs());
-    let bound = |_: &str| Bound::AtMost(1.0);
+    let bound = |_: &str| Bound::AtMost(0.2);
     rows.extend(beside("idle supervisor, 10 children", Unit::MsPerSecond, &idle, bound, &how));
     let bound = |name: &str| if name == "dinit" { Bound::Times(2.0) } else { Bound::Times(1.0) };
     let how = format!("whole process, 10 children; {QUESTIONS} runs in turns");
