@@ -4,6 +4,7 @@
 mod args;
 mod chosen;
 mod command;
+mod handover;
 mod render;
 mod survey;
 
@@ -16,6 +17,7 @@ use clap::{CommandFactory, Parser};
 use crate::base::{Error, Kind, Result};
 use crate::profile::Environment;
 use args::Args;
+use handover::Fate;
 use render::Render;
 
 /// What a command knows of its surroundings.
@@ -32,23 +34,43 @@ pub struct Context {
 pub fn run(argv: Vec<OsString>, variables: impl Iterator<Item = (OsString, OsString)>) -> u8 {
     let text = |word: OsString| word.to_string_lossy().into_owned();
     let environment = Environment::from_pairs(variables.map(|(name, value)| (text(name), text(value))));
-    let wants_json = argv.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let args = match Args::try_parse_from(&argv) {
         Ok(args) => args,
-        Err(error) => return usage(&error, Render::new(wants_json, false, &environment)),
+        Err(error) => return not_taken(&argv, &error, environment),
     };
     let render = Render::new(args.global.json, args.global.no_color, &environment);
     let context = Context { global: args.global, environment, render };
     match command::run(&context, args.command) {
         Ok(()) => 0,
-        Err(error) => {
-            // A command that looks for conflicts has printed them; a second document would garble the first.
-            if !(context.render.is_json() && error.kind() == Kind::Conflicts) {
-                context.render.error(&error);
-            }
-            error.kind().exit_code()
-        }
+        Err(error) => failed(&context, &error),
     }
+}
+
+/// Hands over a command line that is not ours, or says what is wrong with it.
+fn not_taken(argv: &[OsString], error: &clap::Error, environment: Environment) -> u8 {
+    let global = handover::options(argv);
+    let render = Render::new(global.json, global.no_color, &environment);
+    let fate = handover::fate(argv, error);
+    if fate == Fate::Mistake {
+        return usage(error, render);
+    }
+    let context = Context { global, environment, render };
+    match command::pass(&context, argv) {
+        Ok(()) => 0,
+        Err(missing) if fate == Fate::HandOverOrMistake && missing.code() == "openclaw_missing" => {
+            usage(error, render)
+        }
+        Err(error) => failed(&context, &error),
+    }
+}
+
+/// Prints why a command failed and returns the exit code that says the same.
+fn failed(context: &Context, error: &Error) -> u8 {
+    // A command that looks for conflicts has printed them; a second document would garble the first.
+    if !(context.render.is_json() && error.kind() == Kind::Conflicts) {
+        context.render.error(error);
+    }
+    error.kind().exit_code()
 }
 
 /// Prints what clap says of a command line that it did not take, or the help that was asked for.

@@ -20,6 +20,7 @@ mod leftovers;
 mod locks;
 mod mailbox;
 mod member;
+mod npm;
 mod order;
 mod outer;
 mod prepare;
@@ -46,7 +47,7 @@ pub use confining::{Held, foreseen, held};
 pub use kept::kept;
 pub use locks::{Lock, LockVerdict, locks};
 pub use prepare::{Cleared, DISK, Occasion, clear, port_taken, refused_for};
-pub use real::{Chosen, choose, find as find_real};
+pub use real::{Chosen, choose, command_line as real_command_line, find as find_real};
 pub use setup::Setup;
 pub use sharing::{as_conflicts, sharings, sharings_among};
 

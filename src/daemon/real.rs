@@ -1,9 +1,11 @@
 //! Finding the real OpenClaw on this machine: pinned by the manifest, or on PATH past this very program.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::npm;
 use crate::base::record::Runtime;
 use crate::base::{Error, Kind, Result};
 use crate::host::confine::Ruleset;
@@ -73,19 +75,8 @@ fn installed(profile: &Profile, environment: &Environment) -> Result<RealOpencla
 /// # Errors
 /// As [`choose`].
 pub fn find(program: Option<&Path>, node: Option<&Path>, environment: &Environment) -> Result<RealOpenclaw> {
-    let program = find_program(program, environment).ok_or_else(|| {
-        Error::new(Kind::Unavailable, "openclaw_missing", "the real OpenClaw is not installed")
-            .remedy("npm install -g openclaw, or put its path into [runtime] program of the manifest")
-    })?;
-    let node =
-        node.map(Path::to_path_buf).or_else(|| on_path(environment, "node").next()).ok_or_else(|| {
-            Error::new(
-                Kind::Unavailable,
-                "node_missing",
-                "the real OpenClaw needs Node.js, which is not on PATH",
-            )
-            .remedy("install Node.js 24.16 or newer, or put its path into [runtime] node of the manifest")
-        })?;
+    let program = find_program(program, environment).ok_or_else(missing)?;
+    let node = node_for(node, environment)?;
     let version = process::output_of(&[node.clone().into(), "--version".into()], None, None, VERSION_TIMEOUT)
         .map_err(|error| {
             Error::new(Kind::Unavailable, "node_missing", format!("{} cannot be run", node.display()))
@@ -124,22 +115,51 @@ fn find_program(pinned: Option<&Path>, environment: &Environment) -> Option<Path
     if let Some(pinned) = pinned {
         return Some(pinned.to_path_buf());
     }
-    let own = files::identity(&process::own_program());
-    on_path(environment, "openclaw")
-        .map(|path| files::real_path(&path))
-        // This program has the same name; and only a script is the npm program.
-        .find(|path| files::identity(path) != own && is_script(path))
+    let named = on_path(environment, "openclaw").find_map(|path| npm::entry(&path));
+    // Whoever puts this program where the other one's link was has not removed the other one.
+    named.or_else(|| folders(environment).find_map(|folder| npm::installed_beside(&folder)))
 }
 
-fn is_script(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "mjs" || extension == "js")
+/// The command line's beginning that runs the real CLI for `profile`: the program that its manifest pins, else the one
+/// that is installed, with its Node.js.
+///
+/// # Errors
+/// [`Kind::Unavailable`] `openclaw_missing`, `node_missing`, or `openclaw_is_this` when this very program is pinned.
+pub fn command_line(profile: &Profile, environment: &Environment) -> Result<Vec<OsString>> {
+    let program = find_program(profile.program.as_deref(), environment).ok_or_else(missing)?;
+    if files::identity(&program) == files::identity(&process::own_program()) {
+        let what = format!("the manifest of `{}` names this very program as the real OpenClaw", profile.name);
+        return Err(Error::new(Kind::Unavailable, "openclaw_is_this", what)
+            .profile(&profile.name)
+            .remedy("correct or remove [runtime] program in the manifest"));
+    }
+    let is_script = program.extension().is_some_and(|ending| ending == "mjs" || ending == "js");
+    if !is_script {
+        return Ok(vec![program.into()]);
+    }
+    Ok(vec![node_for(profile.node.as_deref(), environment)?.into(), program.into()])
+}
+
+fn missing() -> Error {
+    Error::new(Kind::Unavailable, "openclaw_missing", "the real OpenClaw is not installed")
+        .remedy("npm install -g openclaw, or put its path into [runtime] program of the manifest")
+}
+
+fn node_for(pinned: Option<&Path>, environment: &Environment) -> Result<PathBuf> {
+    pinned.map(Path::to_path_buf).or_else(|| on_path(environment, "node").next()).ok_or_else(|| {
+        Error::new(Kind::Unavailable, "node_missing", "the real OpenClaw needs Node.js, which is not on PATH")
+            .remedy("install Node.js 24.16 or newer, or put its path into [runtime] node of the manifest")
+    })
 }
 
 /// The executables called `name` on PATH, in its order.
 fn on_path(environment: &Environment, name: &str) -> impl Iterator<Item = PathBuf> {
-    let path = environment.path().unwrap_or_default().to_owned();
-    let folders: Vec<PathBuf> =
-        path.split(':').filter(|dir| dir.starts_with('/')).map(PathBuf::from).collect();
     let name = name.to_owned();
-    folders.into_iter().map(move |folder| folder.join(&name)).filter(|path| files::is_executable(path))
+    folders(environment).map(move |folder| folder.join(&name)).filter(|path| files::is_executable(path))
+}
+
+/// The folders of PATH; relative ones are nobody's.
+fn folders(environment: &Environment) -> impl Iterator<Item = PathBuf> {
+    let path = environment.path().unwrap_or_default();
+    path.split(':').filter(|dir| dir.starts_with('/')).map(PathBuf::from).collect::<Vec<_>>().into_iter()
 }

@@ -135,8 +135,7 @@ fn ports_that_cannot_be_are_refused() {
 fn a_command_line_that_cannot_be_is_explained_and_exits_2() {
     let world = World::new();
     for words in [
-        &["bogus"][..],
-        &["profile"],
+        &["profile"][..],
         &["profile", "start"],
         &["profile", "start", "a", "--bogus"],
         &["profile", "create", "a", "b"],

@@ -235,6 +235,9 @@ fn a_node_that_is_too_old_is_named_with_what_is_needed() {
     let world = World::new();
     script(&world, "node", "#!/bin/sh\necho v20.20.2\n");
     let program = script(&world, "openclaw.mjs", "#!/usr/bin/env node\n");
+    // The package by which it is known.
+    let package = r#"{"name":"openclaw","bin":{"openclaw":"openclaw.mjs"}}"#;
+    fs::write(program.with_file_name("package.json"), package).unwrap();
     std::os::unix::fs::symlink(program, world.path("bin/openclaw")).unwrap();
     let name = world.name("main");
     let refused = world.run(&["profile", "create", &name, "--runtime", "openclaw", "--json"]);

@@ -13,3 +13,4 @@ mod ports;
 mod world;
 
 mod contexts;
+mod passing;

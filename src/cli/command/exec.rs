@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::pass::GUARD;
 use crate::base::{Error, Kind, Result};
 use crate::cli::args::Exec;
 use crate::cli::{Context, survey};
@@ -11,7 +12,8 @@ use crate::profile::child_env;
 /// Replaces this process; returns only when that failed.
 pub fn run(context: &Context, exec: &Exec) -> Result<()> {
     let profile = survey::known(context, &exec.name)?;
-    let inherited = context.environment.iter().filter(|(name, _)| !name.starts_with("OPENCLAW_"));
+    let inherited =
+        context.environment.iter().filter(|(name, _)| !name.starts_with("OPENCLAW_") || *name == GUARD);
     let mut environment: BTreeMap<String, String> =
         inherited.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     environment.extend(child_env::selectors(&profile));

@@ -13,6 +13,7 @@ mod gateway_run;
 mod host;
 mod list;
 mod logs;
+mod pass;
 mod restart;
 mod rm;
 mod show;
@@ -27,6 +28,8 @@ mod use_profile;
 use super::args::{Command, Gateway, Host, Profile, Supervisor};
 use super::{Context, block_on};
 use crate::base::Result;
+
+pub use pass::run as pass;
 
 /// Runs one command to its end.
 ///

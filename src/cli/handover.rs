@@ -1,0 +1,152 @@
+//! Which command lines are not ours: what this program's own definition does not take may be the real OpenClaw CLI's,
+//! which has some hundred commands more. Pure: it reads the words and what clap says of them.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ErrorKind};
+
+use super::args::Global;
+
+/// Commands that the real CLI does not have; a mistake in one of them is told here.
+const OURS_ALONE: [&str; 6] = ["profile", "supervisor", "host", "service", "completions", "man"];
+/// What decides over gateways of this host: never handed over with options that we do not know, since the real CLI
+/// would start or end one past every check.
+const GUARDED: [&str; 3] = ["run", "stop", "restart"];
+/// Root options with a value, ours and the real CLI's.
+const WITH_VALUE: [&str; 10] = [
+    "--profile",
+    "--timeout",
+    "--url",
+    "--token",
+    "--password",
+    "--token-file",
+    "--password-file",
+    "--tls-fingerprint",
+    "--log-level",
+    "--container",
+];
+/// Root options without one.
+const FLAGS: [&str; 5] = ["--dev", "--json", "--no-color", "--verbose", "-v"];
+
+/// What becomes of a command line that clap did not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is a mistake; clap's words are shown.
+    Mistake,
+    /// It is the real CLI's, and where there is none that is what is said.
+    HandOver,
+    /// It is the real CLI's; where there is none, clap has found what may have been meant.
+    HandOverOrMistake,
+}
+
+/// Decides over `argv`, of which clap says `error`.
+pub fn fate(argv: &[OsString], error: &clap::Error) -> Fate {
+    let words = commands(argv);
+    let (first, second) = (words.first().map(String::as_str), words.get(1).map(String::as_str));
+    let known = match error.kind() {
+        ErrorKind::InvalidSubcommand => true,
+        // An option that only the real CLI has, on a verb that both have.
+        ErrorKind::UnknownArgument => second.is_some() || first != Some("gateway"),
+        _ => false,
+    };
+    match (first, second) {
+        (None, _) => Fate::Mistake,
+        (Some(first), _) if OURS_ALONE.contains(&first) => Fate::Mistake,
+        (Some("gateway"), Some(verb)) if GUARDED.contains(&verb) => Fate::Mistake,
+        _ if !known => Fate::Mistake,
+        _ if error.get(ContextKind::SuggestedSubcommand).is_some()
+            || error.get(ContextKind::SuggestedArg).is_some() =>
+        {
+            Fate::HandOverOrMistake
+        }
+        _ => Fate::HandOver,
+    }
+}
+
+/// The first words that are no options, up to an option that is not for every command: command and verb. What follows
+/// such an option may be its value.
+pub fn commands(argv: &[OsString]) -> Vec<String> {
+    let mut words = argv.iter().skip(1).map(|word| word.to_string_lossy()).take_while(|word| word != "--");
+    let mut found = Vec::new();
+    while let Some(word) = words.next() {
+        if WITH_VALUE.contains(&word.as_ref()) {
+            words.next();
+        } else if !word.starts_with('-') {
+            found.push(word.into_owned());
+        } else if !FLAGS.contains(&word.as_ref()) && !word.contains('=') {
+            break;
+        }
+    }
+    found
+}
+
+/// The options that select a profile and shape an error, wherever they stand before `--`: where the real CLI looks for
+/// them too.
+pub fn options(argv: &[OsString]) -> Global {
+    let mut words = argv.iter().skip(1).map(|word| word.to_string_lossy()).take_while(|word| word != "--");
+    let mut global = Global::default();
+    while let Some(word) = words.next() {
+        match word.as_ref() {
+            "--profile" => global.profile = words.next().map(|name| name.into_owned()),
+            "--dev" => global.dev = true,
+            "--json" => global.json = true,
+            "--no-color" => global.no_color = true,
+            other => {
+                if let Some(name) = other.strip_prefix("--profile=") {
+                    global.profile = Some(name.to_owned());
+                }
+            }
+        }
+    }
+    global
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::Args;
+
+    fn fate_of(line: &str) -> Fate {
+        let argv: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        fate(&argv, &Args::try_parse_from(&argv).unwrap_err())
+    }
+
+    #[test]
+    fn what_is_not_ours_is_handed_over_and_what_is_ours_alone_never() {
+        for (line, expected) in [
+            ("openclaw config validate", Fate::HandOver),
+            ("openclaw --profile work onboard", Fate::HandOver),
+            ("openclaw onboard --profile work --x", Fate::HandOver),
+            ("openclaw gateway install --force", Fate::HandOver),
+            ("openclaw health --an-option-of-theirs", Fate::HandOver),
+            ("openclaw helth", Fate::HandOverOrMistake),
+            ("openclaw profil list", Fate::HandOverOrMistake),
+            ("openclaw profile strat x", Fate::Mistake),
+            ("openclaw profile list --jsno", Fate::Mistake),
+            ("openclaw supervisor install", Fate::Mistake),
+            ("openclaw gateway --force", Fate::Mistake),
+            ("openclaw gateway --allow-unconfigured --bind lan", Fate::Mistake),
+            ("openclaw gateway run --bind lan", Fate::Mistake),
+            ("openclaw --nonsense", Fate::Mistake),
+            ("openclaw", Fate::Mistake),
+            ("openclaw health --timeout soon", Fate::Mistake),
+            ("openclaw -- config", Fate::Mistake),
+        ] {
+            assert_eq!(fate_of(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_profile_is_read_wherever_it_stands() {
+        for (line, profile) in [
+            ("openclaw config get x --profile work", Some("work")),
+            ("openclaw --profile=work config", Some("work")),
+            ("openclaw config -- --profile work", None),
+        ] {
+            let argv: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            assert_eq!(options(&argv).profile.as_deref(), profile, "{line}");
+        }
+    }
+}
