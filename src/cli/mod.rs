@@ -2,6 +2,7 @@
 //! one file a verb, and `render` the only place that prints.
 
 mod args;
+mod ask;
 mod chosen;
 mod command;
 mod handover;

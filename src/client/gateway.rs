@@ -1,184 +1,202 @@
-//! Asking a profile's gateway on this host. Nothing below its state directory is opened for writing, and no
-//! credential leaves before the kernel has said who listens (invariants I4, I8).
+//! Asking a gateway: the one way in for every verb. [`open`] connects to a [`Target`], proves who is there, shakes
+//! hands and returns a [`Session`] for calls and events; [`call`] does one call and closes. Within the command line
+//! `cli::ask` fills in the target that flags, environment and files mean.
+//!
+//! Nothing below a state directory is opened for writing, and no credential leaves before the kernel has said who
+//! listens, or the certificate who answers (invariants I4, I8).
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::answerer;
-use crate::access::Credential;
+use super::explain::{Named, Stop, explain, late, starting, startup_wait};
+use super::session::Session;
+use crate::access::{Certificate, Listener, Target};
 use crate::base::{Error, Kind, Result};
+use crate::host::clock::Stopwatch;
 use crate::host::lock::Record;
 use crate::host::socket::{self, Answers};
-use crate::link::gateway::{Opening, Trouble};
+use crate::link::gateway::{Gateway, Opening, Trouble};
+use crate::link::tls::Trust;
 use crate::profile::{Profile, Registry};
-use crate::wire::{ConnectParams, Fault};
+use crate::wire::ConnectParams;
 
 /// How long a call may take when nothing else is asked for, as in the real program.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The least scopes that `method` needs, as far as this program knows it (OPENCLAW.md 4.10). One that it does
-/// not know is asked with the right to read; the gateway says what it needs more.
-pub fn scopes_for(method: &str) -> &'static [&'static str] {
-    match method {
-        "health" => &[],
-        _ => &["operator.read"],
-    }
-}
-
-/// One call of one method on a connection of its own.
-pub struct Call<'a> {
-    /// Whose gateway.
-    pub profile: &'a Profile,
-    /// All profiles, among which whoever else answers is looked for.
-    pub registry: &'a Registry<'a>,
-    /// What opens it.
-    pub credential: &'a Credential,
-    /// The method.
-    pub method: &'a str,
-    /// Its parameters.
-    pub params: Value,
-    /// The least scopes that it needs.
+/// One connection that is wanted.
+pub struct Asking<'a> {
+    /// Where, who is expected there, and what opens it.
+    pub target: &'a Target,
+    /// Whose gateway it is, and all profiles, among which whoever else answers is looked for; `None` for a URL.
+    pub own: Option<(&'a Profile, &'a Registry<'a>)>,
+    /// The scopes that the calls on it need, from [`crate::access::scope`].
     pub scopes: &'a [&'a str],
-    /// How long it may take, handshake included.
-    pub timeout: Duration,
+    /// What it is for, in words for people who watch the gateway.
+    pub purpose: &'a str,
+    /// How long connecting and the first call may take together.
+    pub limit: Duration,
+    /// The caller's W3C trace context, sent along with each request.
+    pub traceparent: Option<String>,
 }
 
-/// Makes the call.
+/// Connects, makes one call and closes.
 ///
 /// # Errors
-/// [`Kind::NotRunning`] when nobody listens, [`Kind::Denied`] when somebody else does or the credential is
-/// refused, [`Kind::Deadline`], [`Kind::Unavailable`], or [`Kind::Failed`] for a failed call.
-pub async fn call(call: Call<'_>) -> Result<Value> {
+/// As [`open`] and [`Session::call`].
+pub async fn call(asking: Asking<'_>, method: &str, params: Value) -> Result<Value> {
+    let mut session = open(asking).await?;
+    let answer = session.call(method, params).await;
+    session.close().await;
+    answer
+}
+
+/// Connects, proves who is there and shakes hands. A gateway that still starts is asked again until the time is over.
+///
+/// # Errors
+/// [`Kind::NotRunning`] when nobody listens on this host, [`Kind::Unavailable`] when an endpoint elsewhere cannot be
+/// reached or is no gateway, [`Kind::Denied`] when somebody else answers or the credential is refused,
+/// [`Kind::Deadline`] when it is slow.
+pub async fn open(asking: Asking<'_>) -> Result<Session> {
+    let (clock, named) = (Stopwatch::start(), named(&asking));
     let waiting_for = Cell::new("the connection");
-    let exchange = async {
-        let opening = Opening::to(call.profile.port).await.map_err(|trouble| explain(&call, trouble))?;
-        check_listener(&call)?;
-        waiting_for.set("the handshake");
-        let connect = |_: &_| {
-            let (token, password) = (call.credential.token(), call.credential.password());
-            ConnectParams::backend(&format!("cli:{}", call.method), call.scopes, token, password)
+    let mut is_renewed = false;
+    loop {
+        let left = asking.limit.saturating_sub(clock.elapsed());
+        let fault = match timeout(left, attempt(&asking, &waiting_for)).await {
+            Err(_) => return Err(late(&named, waiting_for.get(), asking.limit)),
+            Ok(Ok(gateway)) => {
+                let mut session = Session::new(gateway, named, clock, asking.limit);
+                session.trace(asking.traceparent);
+                return Ok(session);
+            }
+            Ok(Err(Stop::Error(error))) => return Err(error),
+            Ok(Err(Stop::Trouble(Trouble::Fault(fault)))) => fault,
+            Ok(Err(Stop::Trouble(trouble))) => return Err(explain_own(&asking, &named, trouble)),
         };
-        let gateway = opening.shake_hands(connect).await;
-        let mut gateway = gateway.map_err(|trouble| explain(&call, trouble))?;
-        waiting_for.set(call.method);
-        let answer = gateway.call(call.method, call.params.clone()).await;
-        gateway.close().await;
-        answer.map_err(|trouble| explain(&call, trouble))
-    };
-    timeout(call.timeout, exchange).await.unwrap_or_else(|_| Err(late(&call, waiting_for.get())))
-}
-
-fn late(call: &Call<'_>, waiting_for: &str) -> Error {
-    let (name, limit) = (&call.profile.name, call.timeout.as_millis());
-    let what = format!("the gateway of `{name}` did not answer {waiting_for} within {limit} ms");
-    Error::new(Kind::Deadline, "gateway_slow", what)
-        .profile(name)
-        .remedy("it runs but is slow; try again with a longer --timeout")
-}
-
-/// Asks the kernel who listens on the profile's port: this user, and where a proved record names the
-/// gateway's process, that process or one of its group.
-fn check_listener(call: &Call<'_>) -> Result<()> {
-    let profile = call.profile;
-    let impostor = |holder: Option<crate::base::record::Holder>, why: &str| {
-        let error = Error::new(
-            Kind::Denied,
-            "listener_foreign",
-            format!("port {} of `{}` is held by {why}; no credential was sent", profile.port, profile.name),
-        )
-        .profile(&profile.name)
-        .remedy("see who it is: openclaw host status");
-        match holder {
-            Some(holder) => error.holder(holder),
-            None => error,
+        let detail = fault.detail_code().unwrap_or_default();
+        let is_expired = ["DEVICE_AUTH_SIGNATURE_EXPIRED", "DEVICE_AUTH_NONCE_MISMATCH"].contains(&detail);
+        if is_expired && !is_renewed {
+            is_renewed = true;
+            continue;
         }
+        let Some(wait) = startup_wait(&fault) else {
+            return Err(explain(&named, Trouble::Fault(fault)));
+        };
+        if clock.elapsed() + wait >= asking.limit {
+            return Err(starting(&named, &fault.message));
+        }
+        sleep(wait).await;
+    }
+}
+
+async fn attempt(
+    asking: &Asking<'_>,
+    waiting_for: &Cell<&'static str>,
+) -> std::result::Result<Gateway, Stop> {
+    let target = asking.target;
+    let endpoint = &target.endpoint;
+    waiting_for.set("the connection");
+    let mut opening = Opening::reach(&endpoint.host, endpoint.port).await?;
+    check_listener(asking).map_err(Stop::Error)?;
+    let trust = match &target.certificate {
+        Certificate::Plain => None,
+        Certificate::Pinned(pins) => Some(Trust::Pins(pins.clone())),
+        Certificate::Authorities => Some(Trust::Authorities),
     };
-    let state_dir = &profile.paths.state_dir;
-    let gateway =
-        Record::read(state_dir).filter(|record| record.is_proved(state_dir)).map(|record| record.pid);
-    let answers = socket::who_answers(profile.port, gateway);
-    let own = answers == Answers::Ours && gateway.is_some();
-    if !own && let Some(other) = answerer::of(call.registry, &profile.name, profile.port) {
+    if let Some(trust) = trust {
+        waiting_for.set("the TLS handshake");
+        opening = opening.secured(&endpoint.host, &trust).await?;
+    }
+    waiting_for.set("the handshake");
+    let credential = &target.credential;
+    let connect = |_: &_| {
+        ConnectParams::backend(asking.purpose, asking.scopes, credential.token(), credential.password())
+    };
+    Ok(opening.path(&endpoint.path).shake_hands(connect).await?)
+}
+
+fn named(asking: &Asking<'_>) -> Named {
+    let url = asking.target.endpoint.url.clone();
+    let source = &asking.target.credential_source;
+    match asking.own {
+        Some((profile, _)) => Named {
+            who: format!("the gateway of `{}`", profile.name),
+            profile: Some(profile.name.clone()),
+            is_own: asking.target.listener == Listener::OwnGateway,
+            credential: match profile.remote {
+                None => format!(
+                    "compare gateway.auth in {}; restart the gateway if the file was changed",
+                    profile.paths.config_path.display()
+                ),
+                Some(_) => format!("compare the credential ({source}) with the remote gateway's own"),
+            },
+            url,
+        },
+        None => Named {
+            who: format!("the gateway at {url}"),
+            profile: None,
+            is_own: false,
+            credential: format!("compare the credential ({source}) with that gateway's own"),
+            url,
+        },
+    }
+}
+
+/// Asks the kernel who listens, where that can be asked: this user, and for the profile's own gateway the process that
+/// a proved record names, or one of its group.
+fn check_listener(asking: &Asking<'_>) -> Result<()> {
+    let named = named(asking);
+    let port = asking.target.endpoint.port;
+    let own = asking.own.filter(|_| asking.target.listener == Listener::OwnGateway);
+    let proved = own.and_then(|(profile, _)| {
+        let state_dir = &profile.paths.state_dir;
+        Record::read(state_dir).filter(|record| record.is_proved(state_dir)).map(|record| record.pid)
+    });
+    let answers = match asking.target.listener {
+        Listener::Elsewhere => return Ok(()),
+        Listener::OwnUser | Listener::OwnGateway => socket::who_answers(port, proved),
+    };
+    if let Some((profile, registry)) = own
+        && !(answers == Answers::Ours && proved.is_some())
+        && let Some(other) = answerer::of(registry, &profile.name, port)
+    {
         return Err(answerer::refusal(profile, &other));
     }
-    match answers {
-        Answers::Ours => Ok(()),
+    let whose = asking.own.map_or_else(String::new, |(profile, _)| format!(" of `{}`", profile.name));
+    let impostor = |why: &str| {
+        let what = format!("port {port}{whose} is held by {why}; no credential was sent");
+        Error::new(Kind::Denied, "listener_foreign", what).remedy("see who it is: openclaw host status")
+    };
+    let error = match answers {
+        Answers::Ours => return Ok(()),
         // Whoever accepted has gone from the port: it can no longer be known who that was.
-        Answers::Nobody => Err(Error::new(
-            Kind::Unavailable,
-            "gateway_closed",
-            format!("the gateway of `{}` stopped listening; no credential was sent", profile.name),
-        )
-        .profile(&profile.name)
-        .remedy("it may be restarting; try again")),
-        Answers::OtherUser(holder) => Err(impostor(Some(holder), "another user's process")),
+        Answers::Nobody => {
+            let what = format!("{} stopped listening; no credential was sent", named.who);
+            Error::new(Kind::Unavailable, "gateway_closed", what).remedy("it may be restarting; try again")
+        }
+        Answers::OtherUser(holder) => impostor("another user's process").holder(holder),
         Answers::OtherProcess => {
-            let pid = gateway.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-            Err(impostor(None, &format!("a process that is not its gateway{pid}")))
+            let pid = proved.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+            impostor(&format!("a process that is not its gateway{pid}"))
         }
-    }
+    };
+    Err(named.mark(error))
 }
 
-/// What went wrong, in the program's own words and exit codes.
-fn explain(call: &Call<'_>, trouble: Trouble) -> Error {
-    let profile = call.profile;
-    let (name, port) = (&profile.name, profile.port);
-    let unavailable =
-        |code: &'static str, message: String| Error::new(Kind::Unavailable, code, message).profile(name);
-    match trouble {
-        Trouble::Refused(_) if let Some(other) = answerer::other_port(profile) => {
-            let message = format!("the gateway of `{name}` runs on port {other}, and its files say {port}");
-            unavailable("gateway_elsewhere", message)
-                .remedy("end it where it was started, then start it on the port that its files say")
-        }
-        Trouble::Refused(why) => Error::new(
-            Kind::NotRunning,
-            "gateway_not_running",
-            format!("the gateway of `{name}` does not run: nobody listens on 127.0.0.1:{port}"),
-        )
-        .profile(name)
-        .caused_by(why)
-        .remedy(format!("openclaw profile start {name}")),
-        Trouble::Foreign(why) => {
-            unavailable("gateway_foreign", format!("what listens on 127.0.0.1:{port} is no gateway: {why}"))
-        }
-        Trouble::Closed(close) => {
-            let reason = close.map(|(code, reason)| format!(" ({code} {reason})")).unwrap_or_default();
-            unavailable("gateway_closed", format!("the gateway of `{name}` closed the connection{reason}"))
-                .remedy("it may be restarting; try again")
-        }
-        Trouble::Fault(fault) => explain_fault(call, &fault),
+/// What went wrong, with what is known of the profile's own gateway besides.
+fn explain_own(asking: &Asking<'_>, named: &Named, trouble: Trouble) -> Error {
+    if let (Some((profile, _)), Trouble::Refused(_), true) = (asking.own, &trouble, named.is_own)
+        && let Some(other) = answerer::other_port(profile)
+    {
+        let (name, port) = (&profile.name, asking.target.endpoint.port);
+        let message = format!("the gateway of `{name}` runs on port {other}, and its files say {port}");
+        return Error::new(Kind::Unavailable, "gateway_elsewhere", message)
+            .profile(name)
+            .remedy("end it where it was started, then start it on the port that its files say");
     }
-}
-
-fn explain_fault(call: &Call<'_>, fault: &Fault) -> Error {
-    let name = &call.profile.name;
-    let config = call.profile.paths.config_path.display();
-    let detail = fault.detail_code().unwrap_or_default();
-    let refused = detail.starts_with("AUTH_") || detail.starts_with("DEVICE_") || fault.code == "NOT_PAIRED";
-    if refused {
-        return Error::new(
-            Kind::Denied,
-            "gateway_auth_refused",
-            format!("the gateway of `{name}` refused the credential: {}", fault.message),
-        )
-        .profile(name)
-        .remedy(format!("compare gateway.auth in {config}; restart the gateway if the file was changed"));
-    }
-    if fault.code == crate::wire::fault::FORBIDDEN {
-        return Error::new(Kind::Denied, "gateway_forbidden", fault.message.clone()).profile(name);
-    }
-    if fault.retryable == Some(true) {
-        return Error::new(
-            Kind::Unavailable,
-            "gateway_starting",
-            format!("the gateway of `{name}` is not ready: {}", fault.message),
-        )
-        .profile(name)
-        .remedy("try again in a moment");
-    }
-    Error::new(Kind::Failed, "gateway_request_failed", fault.message.clone()).profile(name)
+    explain(named, trouble)
 }

@@ -2,5 +2,7 @@
 
 mod answerer;
 pub mod control;
+mod explain;
 pub mod gateway;
 pub mod launch;
+pub mod session;

@@ -191,7 +191,7 @@ impl Probing<'_> {
             }
             Ok(Err(Trouble::Fault(fault))) => Some(fault.message),
             Ok(Err(Trouble::Foreign(why))) => Some(format!("the Gateway protocol: {why}")),
-            Ok(Err(Trouble::Refused(_) | Trouble::Closed(_))) | Err(_) => {
+            Ok(Err(Trouble::Refused(_) | Trouble::Mistrusted(_) | Trouble::Closed(_))) | Err(_) => {
                 Some(self.seen.first_missing().into())
             }
         }

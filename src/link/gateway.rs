@@ -1,10 +1,11 @@
-//! A connection to a gateway on this host: TCP, the upgrade, the handshake, then calls. The supervisor's
-//! probe and the command line open the same one.
+//! A connection to a gateway: TCP, TLS where it is asked for, the upgrade, the handshake, then calls and events. The
+//! supervisor's probe and the command line open the same one.
 //!
-//! The credential is asked for only after the challenge came, and the caller has had the listener's owner
-//! checked before that (invariant I8).
+//! The credential is asked for only after the challenge came, and the caller has had the listener's owner or the
+//! certificate checked before that (invariant I8). A redirect is an answer like any other that is no upgrade: it is
+//! not followed.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
@@ -12,6 +13,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use super::stream::Stream;
+use super::tls::{self, Mistrust, Trust};
 use crate::wire::connect::Challenge;
 use crate::wire::handshake::{Handshake, Step};
 use crate::wire::limits::FRAME_MAX;
@@ -25,6 +28,8 @@ const BUFFER: usize = 16 * 1024;
 pub enum Trouble {
     /// Nobody accepts on the port.
     Refused(String),
+    /// The certificate did not convince.
+    Mistrusted(Mistrust),
     /// Somebody accepts, but does not speak the Gateway protocol.
     Foreign(String),
     /// The gateway answered `connect` or a call with an error.
@@ -33,15 +38,17 @@ pub enum Trouble {
     Closed(Option<(u16, String)>),
 }
 
-/// An open TCP connection that has not said anything yet.
+/// An open TCP connection that has not said anything of the protocol yet.
 pub struct Opening {
-    stream: TcpStream,
-    address: SocketAddr,
+    stream: Stream,
+    /// Host and port, as the upgrade names them.
+    authority: String,
+    path: String,
 }
 
 /// A connection on which `hello-ok` came.
 pub struct Gateway {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Stream>,
     /// What the gateway granted.
     pub hello: HelloOk,
     next_id: u64,
@@ -61,10 +68,50 @@ impl Opening {
     /// # Errors
     /// [`Trouble::Refused`].
     pub async fn at(address: SocketAddr) -> Result<Opening, Trouble> {
+        Opening::over(TcpStream::connect(address).await, address.to_string())
+    }
+
+    /// Connects to `host`, a name or an address; `localhost` is this host whatever a resolver says.
+    ///
+    /// # Errors
+    /// [`Trouble::Refused`].
+    pub async fn reach(host: &str, port: u16) -> Result<Opening, Trouble> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Opening::at(SocketAddr::new(address, port)).await;
+        }
+        let authority = format!("{host}:{port}");
+        if host.eq_ignore_ascii_case("localhost") {
+            let both = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+            let both = both.map(|address| SocketAddr::new(address, port));
+            return Opening::over(TcpStream::connect(&both[..]).await, authority);
+        }
+        Opening::over(TcpStream::connect((host, port)).await, authority)
+    }
+
+    fn over(connected: std::io::Result<TcpStream>, authority: String) -> Result<Opening, Trouble> {
         let refused = |error: std::io::Error| Trouble::Refused(error.to_string());
-        let stream = TcpStream::connect(address).await.map_err(refused)?;
+        let stream = connected.map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
-        Ok(Opening { stream, address })
+        Ok(Opening { stream: Stream::Plain(stream), authority, path: "/".into() })
+    }
+
+    /// The same towards another path than `/`.
+    #[must_use]
+    pub fn path(mut self, path: &str) -> Opening {
+        self.path = path.to_owned();
+        self
+    }
+
+    /// Speaks TLS from here on; the other end must show a certificate that `trust` accepts for `host`.
+    ///
+    /// # Errors
+    /// [`Trouble::Mistrusted`].
+    pub async fn secured(mut self, host: &str, trust: &Trust) -> Result<Opening, Trouble> {
+        if let Stream::Plain(stream) = self.stream {
+            let secured = tls::secure(stream, host, trust).await.map_err(Trouble::Mistrusted)?;
+            self.stream = Stream::Tls(Box::new(secured));
+        }
+        Ok(self)
     }
 
     /// Upgrades and shakes hands. `challenged` is called once when the challenge has come; `connect` makes
@@ -93,9 +140,7 @@ impl Opening {
             }
         }
     }
-}
 
-impl Opening {
     /// Upgrades and waits for the challenge alone, which every gateway sends unasked: the proof that it is one. Nothing
     /// is said but the upgrade.
     ///
@@ -115,19 +160,36 @@ impl Opening {
         }
     }
 
-    async fn upgrade(self) -> Result<WebSocketStream<TcpStream>, Trouble> {
+    async fn upgrade(self) -> Result<WebSocketStream<Stream>, Trouble> {
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(0)
             .max_message_size(Some(FRAME_MAX))
             .max_frame_size(Some(FRAME_MAX));
-        let url = format!("ws://{}/", self.address);
+        let scheme = if matches!(self.stream, Stream::Tls(_)) { "wss" } else { "ws" };
+        let url = format!("{scheme}://{}{}", self.authority, self.path);
         let upgraded = client_async_with_config(url, self.stream, Some(config)).await;
         upgraded.map(|(socket, _)| socket).map_err(|error| Trouble::Foreign(error.to_string()))
     }
 }
 
 impl Gateway {
+    /// Sends a frame.
+    ///
+    /// # Errors
+    /// [`Trouble::Closed`].
+    pub async fn send(&mut self, frame: &Frame) -> Result<(), Trouble> {
+        send(&mut self.socket, frame).await
+    }
+
+    /// Waits for the next frame. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// [`Trouble::Closed`] when the connection ended, [`Trouble::Foreign`] for what is no frame.
+    pub async fn next(&mut self) -> Result<Frame, Trouble> {
+        next_frame(&mut self.socket).await
+    }
+
     /// Calls `method` and waits for its answer; events that come meanwhile are dropped.
     ///
     /// # Errors
@@ -139,9 +201,9 @@ impl Gateway {
     ) -> Result<serde_json::Value, Trouble> {
         let id = format!("r{}", self.next_id);
         self.next_id += 1;
-        send(&mut self.socket, &Frame::request(id.clone(), method, params)).await?;
+        self.send(&Frame::request(id.clone(), method, params)).await?;
         loop {
-            if let Frame::Res(response) = next_frame(&mut self.socket).await?
+            if let Frame::Res(response) = self.next().await?
                 && response.id == id
             {
                 return match response.error {
@@ -158,11 +220,11 @@ impl Gateway {
     }
 }
 
-async fn send(socket: &mut WebSocketStream<TcpStream>, frame: &Frame) -> Result<(), Trouble> {
+async fn send(socket: &mut WebSocketStream<Stream>, frame: &Frame) -> Result<(), Trouble> {
     socket.send(Message::text(frame.to_text())).await.map_err(|error| ended(&error))
 }
 
-async fn next_frame(socket: &mut WebSocketStream<TcpStream>) -> Result<Frame, Trouble> {
+async fn next_frame(socket: &mut WebSocketStream<Stream>) -> Result<Frame, Trouble> {
     loop {
         match socket.next().await {
             None => return Err(Trouble::Closed(None)),

@@ -1,8 +1,11 @@
-//! Streams that carry frames: the control socket's lines, WebSocket, plain HTTP for the health paths.
+//! Streams that carry frames: the control socket's lines, WebSocket with and without TLS, plain HTTP for the health
+//! paths.
 
 pub mod address;
 pub mod gateway;
 pub mod http;
 pub mod identity;
+pub mod stream;
+pub mod tls;
 pub mod unix;
 pub mod ws;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::frame::StateVersion;
-use super::limits::PROTOCOL;
+use super::limits::{PROTOCOL, PROTOCOL_MIN_CLIENT};
 use crate::base::Secret;
 
 /// This system's name in the protocol's words, which are Node's.
@@ -52,7 +52,7 @@ impl ConnectParams {
             ..ConnectAuth::default()
         });
         ConnectParams {
-            min_protocol: PROTOCOL,
+            min_protocol: PROTOCOL_MIN_CLIENT,
             max_protocol: PROTOCOL,
             client: Client {
                 id: "gateway-client".into(),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// The protocol version that a server speaks.
 pub const PROTOCOL: u32 = 4;
+/// The lowest version that a client of this program speaks: the one before.
+pub const PROTOCOL_MIN_CLIENT: u32 = PROTOCOL - 1;
 /// The lowest version that probes and nodes may offer.
 pub const PROTOCOL_MIN_PROBE: u32 = 3;
 /// Largest frame before authentication, inclusive, in bytes.

@@ -31,14 +31,20 @@ fn the_first_help_page() {
           completions  Print the completions of a shell
 
         Options:
-              --profile <NAME>      The profile that is meant (also OPENCLAW_PROFILE)
-              --dev                 Short for the profile `dev` on port 19001
-              --json                Print one JSON document and nothing else
-              --no-color            Print without colours (also NO_COLOR)
-              --timeout <DURATION>  How long the command may take, for example 30s or 5m
-          -v, --verbose             Say more about what is done and why
-          -h, --help                Print help
-          -V, --version             Print version
+              --profile <NAME>        The profile that is meant (also OPENCLAW_PROFILE)
+              --dev                   Short for the profile `dev` on port 19001
+              --json                  Print one JSON document and nothing else
+              --no-color              Print without colours (also NO_COLOR)
+              --timeout <DURATION>    How long the command may take, for example 30s or 5m
+              --url <URL>             Ask this gateway instead, with credentials given beside it
+              --token-file <FILE>     A file that holds the token
+              --password-file <FILE>  A file that holds the password
+              --token <TOKEN>         The token; every process of this host can see it
+              --password <PASSWORD>   The password; every process of this host can see it
+              --tls-fingerprint <FP>  The SHA-256 that a wss:// gateway's certificate must have
+          -v, --verbose               Say more about what is done and why
+          -h, --help                  Print help
+          -V, --version               Print version
 
         Begin with: openclaw profile start work
     ");
@@ -69,13 +75,19 @@ fn the_help_of_profiles_and_of_one_of_its_verbs() {
           use      Set which profile is meant when nothing else says so, or show which one is
 
         Options:
-              --profile <NAME>      The profile that is meant (also OPENCLAW_PROFILE)
-              --dev                 Short for the profile `dev` on port 19001
-              --json                Print one JSON document and nothing else
-              --no-color            Print without colours (also NO_COLOR)
-              --timeout <DURATION>  How long the command may take, for example 30s or 5m
-          -v, --verbose             Say more about what is done and why
-          -h, --help                Print help
+              --profile <NAME>        The profile that is meant (also OPENCLAW_PROFILE)
+              --dev                   Short for the profile `dev` on port 19001
+              --json                  Print one JSON document and nothing else
+              --no-color              Print without colours (also NO_COLOR)
+              --timeout <DURATION>    How long the command may take, for example 30s or 5m
+              --url <URL>             Ask this gateway instead, with credentials given beside it
+              --token-file <FILE>     A file that holds the token
+              --password-file <FILE>  A file that holds the password
+              --token <TOKEN>         The token; every process of this host can see it
+              --password <PASSWORD>   The password; every process of this host can see it
+              --tls-fingerprint <FP>  The SHA-256 that a wss:// gateway's certificate must have
+          -v, --verbose               Say more about what is done and why
+          -h, --help                  Print help
     ");
     assert_snapshot!(help(&["profile create --help"]), @r"
         $ openclaw profile create --help
@@ -125,6 +137,24 @@ fn the_help_of_profiles_and_of_one_of_its_verbs() {
               --timeout <DURATION>
                   How long the command may take, for example 30s or 5m
 
+              --url <URL>
+                  Ask this gateway instead, with credentials given beside it
+
+              --token-file <FILE>
+                  A file that holds the token
+
+              --password-file <FILE>
+                  A file that holds the password
+
+              --token <TOKEN>
+                  The token; every process of this host can see it
+
+              --password <PASSWORD>
+                  The password; every process of this host can see it
+
+              --tls-fingerprint <FP>
+                  The SHA-256 that a wss:// gateway's certificate must have
+
           -v, --verbose
                   Say more about what is done and why
 
@@ -148,13 +178,19 @@ fn the_help_of_the_supervisor_and_of_the_gateway() {
           stop    Stop every gateway and the supervisor; what was up comes back with the next one
 
         Options:
-              --profile <NAME>      The profile that is meant (also OPENCLAW_PROFILE)
-              --dev                 Short for the profile `dev` on port 19001
-              --json                Print one JSON document and nothing else
-              --no-color            Print without colours (also NO_COLOR)
-              --timeout <DURATION>  How long the command may take, for example 30s or 5m
-          -v, --verbose             Say more about what is done and why
-          -h, --help                Print help
+              --profile <NAME>        The profile that is meant (also OPENCLAW_PROFILE)
+              --dev                   Short for the profile `dev` on port 19001
+              --json                  Print one JSON document and nothing else
+              --no-color              Print without colours (also NO_COLOR)
+              --timeout <DURATION>    How long the command may take, for example 30s or 5m
+              --url <URL>             Ask this gateway instead, with credentials given beside it
+              --token-file <FILE>     A file that holds the token
+              --password-file <FILE>  A file that holds the password
+              --token <TOKEN>         The token; every process of this host can see it
+              --password <PASSWORD>   The password; every process of this host can see it
+              --tls-fingerprint <FP>  The SHA-256 that a wss:// gateway's certificate must have
+          -v, --verbose               Say more about what is done and why
+          -h, --help                  Print help
         $ openclaw gateway --help
         Run or ask the selected profile's gateway
 
@@ -166,12 +202,18 @@ fn the_help_of_the_supervisor_and_of_the_gateway() {
           call    Call one method of the Gateway protocol
 
         Options:
-              --profile <NAME>      The profile that is meant (also OPENCLAW_PROFILE)
-              --dev                 Short for the profile `dev` on port 19001
-              --json                Print one JSON document and nothing else
-              --no-color            Print without colours (also NO_COLOR)
-              --timeout <DURATION>  How long the command may take, for example 30s or 5m
-          -v, --verbose             Say more about what is done and why
-          -h, --help                Print help
+              --profile <NAME>        The profile that is meant (also OPENCLAW_PROFILE)
+              --dev                   Short for the profile `dev` on port 19001
+              --json                  Print one JSON document and nothing else
+              --no-color              Print without colours (also NO_COLOR)
+              --timeout <DURATION>    How long the command may take, for example 30s or 5m
+              --url <URL>             Ask this gateway instead, with credentials given beside it
+              --token-file <FILE>     A file that holds the token
+              --password-file <FILE>  A file that holds the password
+              --token <TOKEN>         The token; every process of this host can see it
+              --password <PASSWORD>   The password; every process of this host can see it
+              --tls-fingerprint <FP>  The SHA-256 that a wss:// gateway's certificate must have
+          -v, --verbose               Say more about what is done and why
+          -h, --help                  Print help
     ");
 }

@@ -18,6 +18,7 @@ mod bad_places;
 mod children;
 mod endings;
 mod help;
+mod honeypot;
 mod joining;
 mod lifecycle;
 mod registry;

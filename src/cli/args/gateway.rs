@@ -1,6 +1,6 @@
 //! `openclaw gateway …`: the selected profile's gateway, run or asked.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 /// `openclaw gateway …`
 #[derive(Debug, Subcommand)]
@@ -12,7 +12,7 @@ pub enum Gateway {
         port: Option<u16>,
     },
     /// Ask the gateway how it is
-    Health,
+    Health(Port),
     /// Call one method of the Gateway protocol
     Call {
         /// The method, for example status
@@ -20,5 +20,16 @@ pub enum Gateway {
         /// Its parameters, a JSON object
         #[arg(long, value_name = "JSON", default_value = "{}")]
         params: String,
+        /// Where it answers
+        #[command(flatten)]
+        port: Port,
     },
+}
+
+/// Another port on this host than the profile's.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Port {
+    /// Ask the gateway on this port
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
 }

@@ -5,11 +5,13 @@ mod host;
 mod profile;
 mod supervisor;
 
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::base::Span;
 
-pub use gateway::Gateway;
+pub use gateway::{Gateway, Port};
 pub use host::Host;
 pub use profile::{Adopt, Clone, Create, Exec, Logs, Profile, Rm, RuntimeArg, Sharing, Start, Use};
 pub use supervisor::Supervisor;
@@ -45,6 +47,24 @@ pub struct Global {
     /// How long the command may take, for example 30s or 5m
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<Span>,
+    /// Ask this gateway instead, with credentials given beside it
+    #[arg(long, global = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// A file that holds the token
+    #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["token", "password", "password_file"])]
+    pub token_file: Option<PathBuf>,
+    /// A file that holds the password
+    #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["token", "password"])]
+    pub password_file: Option<PathBuf>,
+    /// The token; every process of this host can see it
+    #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "password")]
+    pub token: Option<String>,
+    /// The password; every process of this host can see it
+    #[arg(long, global = true, value_name = "PASSWORD")]
+    pub password: Option<String>,
+    /// The SHA-256 that a wss:// gateway's certificate must have
+    #[arg(long, global = true, value_name = "FP")]
+    pub tls_fingerprint: Option<String>,
     /// Say more about what is done and why
     #[arg(short, long, global = true)]
     pub verbose: bool,
@@ -66,7 +86,7 @@ pub enum Command {
     #[command(subcommand)]
     Host(Host),
     /// Ask the selected profile's gateway how it is
-    Health,
+    Health(Port),
     /// Print the completions of a shell
     Completions {
         /// The shell

@@ -45,9 +45,11 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Host(Host::Status) => host::status(context),
         Command::Host(Host::Conflicts { explain }) => host::conflicts(context, explain),
         Command::Gateway(Gateway::Run { port }) => gateway_run::run(context, port),
-        Command::Gateway(Gateway::Health) | Command::Health => block_on(gateway_call::health(context)),
-        Command::Gateway(Gateway::Call { method, params }) => {
-            block_on(gateway_call::call(context, &method, &params))
+        Command::Gateway(Gateway::Health(at)) | Command::Health(at) => {
+            block_on(gateway_call::health(context, at.port))
+        }
+        Command::Gateway(Gateway::Call { method, params, port }) => {
+            block_on(gateway_call::call(context, port.port, &method, &params))
         }
         Command::Completions { shell } => completions::completions(context, shell),
         Command::Man => completions::man(context),

@@ -1,0 +1,175 @@
+//! From flags, environment and files to the gateway that is meant: what every verb that asks one begins with.
+//!
+//! `Ask::of(context, port)?.call(method, params).await` is one call; `.session(&[(method, params)])` opens a connection
+//! with the scopes of all the calls that will be made on it.
+
+use serde_json::Value;
+
+use super::{Context, chosen, survey};
+use crate::access::{Asked, Credential, CredentialSource, Target, credential, lookup, scope, target};
+use crate::base::{Error, Kind, Pins, Result, Secret};
+use crate::client::gateway::{self, Asking, CALL_TIMEOUT};
+use crate::client::session::Session;
+use crate::daemon::DISK;
+use crate::profile::{Environment, Flags, GatewayConfig, Profile, Registry, SecretSource};
+
+/// Where OpenClaw keeps the certificate that it makes for itself, below the state directory.
+const OWN_CERTIFICATE: &str = "gateway/tls/gateway-cert.pem";
+
+/// The gateway that is meant.
+pub struct Ask<'a> {
+    context: &'a Context,
+    /// Where it answers and what goes there.
+    pub target: Target,
+    own: Option<(Profile, Registry<'a>)>,
+}
+
+impl<'a> Ask<'a> {
+    /// Reads flags, environment and, unless a URL was typed, the selected profile's files. `port` is `--port`.
+    ///
+    /// # Errors
+    /// As [`target::for_url`], [`target::for_environment_url`] and [`target::for_profile`]; nothing has been sent.
+    pub fn of(context: &'a Context, port: Option<u16>) -> Result<Ask<'a>> {
+        let (asked, env) = (asked(context, port)?, &context.environment);
+        let ask = match target::for_url(&asked, env) {
+            Some(target) => Ask { context, target: target?, own: None },
+            None => Ask::from_profile(context, &asked)?,
+        };
+        if context.global.verbose {
+            let endpoint = &ask.target.endpoint;
+            let (source, credential) = (endpoint.source.as_str(), &ask.target.credential_source);
+            context.render.notice(&format!("endpoint {} (from {source})", endpoint.url));
+            context.render.notice(&format!("credential from {credential}"));
+        }
+        Ok(ask)
+    }
+
+    fn from_profile(context: &'a Context, asked: &Asked) -> Result<Ask<'a>> {
+        let env = &context.environment;
+        let flags = Flags { port: asked.port, ..chosen::flags(context) };
+        let selection = chosen::selection(context)?;
+        let registry = survey::registry(context)?;
+        let loaded = registry.load_with(&selection.name, &flags);
+        let config = match &loaded {
+            Ok(profile) => registry.config(&profile.paths.config_path)?,
+            Err(_) => GatewayConfig::default(),
+        };
+        if let Some(target) = target::for_environment_url(asked, &selection.name, &config, env) {
+            return Ok(Ask { context, target: target?, own: None });
+        }
+        if let Some(sentence) = target::unused(asked, &selection.name, env) {
+            context.render.notice(&sentence);
+        }
+        let profile = loaded.or_else(|error| match error.code() {
+            "profile_unknown" => Err(chosen::unknown(&selection, &registry.names()?)),
+            _ => Err(error),
+        })?;
+        if context.global.verbose {
+            context.render.notice(&format!(
+                "profile {} (from {}), port {} (from {})",
+                profile.name,
+                selection.source.as_str(),
+                profile.port,
+                profile.port_source.as_str()
+            ));
+        }
+        let follow = |source: &SecretSource| lookup::look_up(source, &config, env, DISK.read);
+        let pins = own_pins(&profile, &config, env)?;
+        let target = target::for_profile(asked, &profile, &config, env, pins.as_ref(), &follow)?;
+        Ok(Ask { context, target, own: Some((profile, registry)) })
+    }
+
+    /// The profile's name, or the URL where none is meant.
+    pub fn name(&self) -> &str {
+        self.own.as_ref().map_or(&self.target.endpoint.url, |(profile, _)| profile.name.as_str())
+    }
+
+    /// One call on a connection of its own, with the least scopes that it needs.
+    ///
+    /// # Errors
+    /// As [`gateway::call`].
+    pub async fn call(&self, method: &str, params: Value) -> Result<Value> {
+        let scopes = scope::least(method, &params);
+        gateway::call(self.asking(scopes, &format!("cli:{method}")), method, params).await
+    }
+
+    /// A connection for several calls and for events, with the least scopes that all of `calls` need together.
+    ///
+    /// # Errors
+    /// As [`gateway::open`].
+    #[allow(dead_code, reason = "what the verbs that stream or call twice begin with")]
+    pub async fn session(&self, purpose: &str, calls: &[(&str, &Value)]) -> Result<Session> {
+        let scopes = scope::union(calls.iter().map(|(method, params)| scope::least(method, params)));
+        gateway::open(self.asking(&scopes, purpose)).await
+    }
+
+    fn asking<'b>(&'b self, scopes: &'b [&'b str], purpose: &'b str) -> Asking<'b> {
+        Asking {
+            target: &self.target,
+            own: self.own.as_ref().map(|(profile, registry)| (profile, registry)),
+            scopes,
+            purpose,
+            limit: self.context.global.timeout.map_or(CALL_TIMEOUT, |limit| limit.0),
+            traceparent: self
+                .context
+                .environment
+                .get("TRACEPARENT")
+                .filter(|text| is_trace(text))
+                .map(str::to_owned),
+        }
+    }
+}
+
+/// Whether a text is a W3C trace context of version 00.
+fn is_trace(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let sizes = [2, 32, 16, 2];
+    let hex = |part: &&str| part.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
+    parts.len() == 4 && parts.iter().zip(sizes).all(|(part, size)| part.len() == size && hex(part))
+}
+
+fn asked(context: &Context, port: Option<u16>) -> Result<Asked> {
+    let global = &context.global;
+    let pins = global.tls_fingerprint.as_deref().map(str::parse::<Pins>).transpose().map_err(|why| {
+        Error::new(Kind::Usage, "tls_fingerprint_invalid", format!("--tls-fingerprint: {why}"))
+            .remedy("openssl x509 -in cert.pem -noout -fingerprint -sha256 prints it")
+    })?;
+    Ok(Asked { url: global.url.clone(), port, credential: explicit(context)?, pins })
+}
+
+/// The credential that was typed, or the one in the file that was named.
+fn explicit(context: &Context) -> Result<Option<(Credential, CredentialSource)>> {
+    let global = &context.global;
+    for (flag, typed) in [("--token", &global.token), ("--password", &global.password)] {
+        let Some(text) = typed else { continue };
+        context.render.notice(&format!("{flag} is visible to every process of this host; use {flag}-file"));
+        let secret = credential::check(flag, Secret::new(text.as_str()))?;
+        let credential =
+            if flag == "--token" { Credential::Token(secret) } else { Credential::Password(secret) };
+        return Ok(Some((credential, CredentialSource::new(flag))));
+    }
+    for (flag, file) in [("--token-file", &global.token_file), ("--password-file", &global.password_file)] {
+        let Some(path) = file else { continue };
+        let text = (DISK.read)(path)?.ok_or_else(|| {
+            let what = format!("{flag}: there is no file {}", path.display());
+            Error::new(Kind::Usage, "credential_file_missing", what)
+        })?;
+        let secret = credential::check(&format!("{flag} {}", path.display()), Secret::new(text))?;
+        let is_token = flag == "--token-file";
+        let credential = if is_token { Credential::Token(secret) } else { Credential::Password(secret) };
+        return Ok(Some((credential, CredentialSource::new(format!("{flag} {}", path.display())))));
+    }
+    Ok(None)
+}
+
+/// The pin of the certificate with which the profile's own gateway answers on this host.
+fn own_pins(profile: &Profile, config: &GatewayConfig, env: &Environment) -> Result<Option<Pins>> {
+    if !profile.tls || profile.remote.is_some() {
+        return Ok(None);
+    }
+    let written = config.tls.cert_path.as_deref();
+    let written =
+        written.and_then(|text| crate::profile::environment::expand_tilde(text, &env.user_home().ok()?));
+    let path = written.unwrap_or_else(|| profile.paths.state_dir.join(OWN_CERTIFICATE));
+    Ok((DISK.read)(&path)?.and_then(|text| Pins::of_pem(&text)))
+}
