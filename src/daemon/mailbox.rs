@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::journal::Journal;
+use super::kept_config::Restored;
 use super::member::View;
 use super::prepare::Prepared;
 use super::ready::{Look, Seen};
@@ -83,6 +84,12 @@ pub enum Note {
     Outer(Outer),
     /// What a run's tree uses, in bytes.
     Weighed(ProfileName, Run, u64),
+    /// How the files differ, with which the launch that follows is made, from those that worked last.
+    Compared(ProfileName, Option<u64>),
+    /// The probation of changed files may be over.
+    Probation(ProfileName),
+    /// The files that worked last were put back.
+    RolledBack(ProfileName, Result<Vec<Restored>>),
     /// The evidence about a hung run was collected.
     Hung(ProfileName, Run),
     /// A later round of probes, by its number, came back.

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use super::Setup;
 use super::adoption::RunRecord;
 use super::capture::Capture;
-use super::driver::Given;
+use super::driver::{Given, Lockout};
 use super::prepare::{self, Occasion};
 use super::ready::{Seen, Target};
 use crate::access::Credential;
@@ -140,6 +140,8 @@ pub struct Member {
     pub repaired: bool,
     /// What made the last run end, where the driver knows better than its exit code tells.
     trouble: Option<Error>,
+    /// Its files since they last worked.
+    pub lockout: Lockout,
     /// While it is given up: how its files looked then.
     pub given_up: Option<Given>,
     /// The current run.
@@ -163,6 +165,7 @@ impl Member {
             occasion: Occasion::Again,
             repaired: false,
             trouble: None,
+            lockout: Lockout::default(),
             given_up: None,
             live: None,
             last_exit: None,
@@ -208,6 +211,7 @@ impl Member {
         status.state = fleet.state(&self.name).unwrap_or_default();
         status.phase = fleet.phase(&self.name).map(str::to_owned);
         status.last_exit.clone_from(&self.last_exit);
+        status.warnings.extend(self.lockout.told.clone());
         if let Some(live) = &self.live {
             status.pid = Some(live.pid);
             let started_at_ms = live.record.started_at_ms;

@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod holder;
 mod journal;
 mod kept;
+pub mod kept_config;
 mod leftovers;
 mod locks;
 mod mailbox;

@@ -19,6 +19,7 @@ pub mod orphan;
 pub mod output;
 pub mod process;
 pub mod reap;
+pub mod replace;
 pub mod rotate;
 pub mod signal;
 pub mod slot;

@@ -9,6 +9,7 @@ pub mod config;
 pub mod confine;
 pub mod create;
 pub mod creation;
+pub mod difference;
 pub mod dotenv;
 pub mod environment;
 pub mod include;

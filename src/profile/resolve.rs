@@ -276,6 +276,8 @@ fn supervise(table: SuperviseTable) -> Supervise {
         stable_after: table.stable_after.map_or(default.stable_after, |span| span.0),
         probe_interval: table.probe_interval.map_or(default.probe_interval, |span| span.0),
         hang_timeout: table.hang_timeout.map_or(default.hang_timeout, |span| span.0),
+        rollback: table.rollback.unwrap_or(default.rollback),
+        probation: table.probation.map_or(default.probation, |span| span.0),
         after: table.after.unwrap_or(default.after),
         memory_high: table.memory_high.unwrap_or(default.memory_high),
         on_memory_high: table.on_memory_high.unwrap_or(default.on_memory_high),

@@ -164,6 +164,10 @@ pub struct Supervise {
     pub probe_interval: Duration,
     /// How long a gateway that uses no processor may answer nothing before it is taken for hung.
     pub hang_timeout: Duration,
+    /// Whether files that keep it from booting are replaced by those with which it last worked.
+    pub rollback: bool,
+    /// How long after the first failed boot.
+    pub probation: Duration,
     /// Profiles that are to be ready, or to have failed, before it is started together with them.
     pub after: Vec<ProfileName>,
     /// Above this much memory something is said or done.
@@ -189,6 +193,8 @@ impl Default for Supervise {
             probe_interval: Duration::from_secs(20),
             // A third of it is one probe's patience: a gateway that answers after 20 s still answers.
             hang_timeout: Duration::from_secs(75),
+            rollback: false,
+            probation: Duration::from_secs(60),
             after: Vec::new(),
             memory_high: ByteSize(1536 << 20),
             on_memory_high: OnMemoryHigh::Warn,

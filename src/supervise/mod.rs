@@ -1,6 +1,7 @@
 //! The life of supervised children as pure decisions: `instance` is one child (state × event), `policy` how
 //! long to wait and when to give up, `echo` whether it always dies of the same, `sweep` the end of a run, `watch`
-//! whether one that was ready still does anything, `memory` whether it uses too much, `budget` the end within a service manager's patience, `fleet` all of them with their
+//! whether one that was ready still does anything, `memory` whether it uses too much, `budget` the end within a service
+//! manager's patience, `probation` what becomes of files that keep it from booting, `fleet` all of them with their
 //! orders.
 //! Nothing here knows a clock, a process or a generator of random numbers: moments and jitter are handed in,
 //! and what shall be done comes back as data for the driver.
@@ -11,6 +12,7 @@ pub mod fleet;
 pub mod instance;
 pub mod memory;
 pub mod policy;
+pub mod probation;
 pub mod record;
 pub mod sweep;
 mod turn;

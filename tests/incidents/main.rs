@@ -41,4 +41,5 @@ mod d3_service_files;
 mod e1_quiet_clients;
 mod foreground;
 mod i2_full_disk;
+mod i1_lockout;
 mod one_primary;

@@ -118,6 +118,8 @@ fn facts(profile: &Profile, config: &GatewayConfig) -> BTreeMap<String, String> 
         ("stableAfterMs", millis(supervise.stable_after)),
         ("probeIntervalMs", millis(supervise.probe_interval)),
         ("hangTimeoutMs", millis(supervise.hang_timeout)),
+        ("rollback", supervise.rollback.to_string()),
+        ("probationMs", millis(supervise.probation)),
         ("after", format!("{:?}", supervise.after.iter().map(ToString::to_string).collect::<Vec<_>>())),
         ("memoryHighBytes", supervise.memory_high.0.to_string()),
         ("onMemoryHigh", supervise.on_memory_high.as_str().into()),

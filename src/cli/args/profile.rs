@@ -22,6 +22,8 @@ pub enum Profile {
     Clone(Clone),
     /// Remove what this program created of a profile; without --yes, show what that is
     Rm(Rm),
+    /// Put back the files with which the gateway last worked, when a change keeps it from booting
+    Rollback(Name),
     /// Show everything about one profile
     Show(Name),
     /// Take an existing state directory under supervision

@@ -16,6 +16,7 @@ mod logs;
 mod pass;
 mod restart;
 mod rm;
+mod rollback;
 mod show;
 mod start;
 mod stop;
@@ -65,6 +66,7 @@ fn profile(context: &Context, command: Profile) -> Result<()> {
         Profile::Create(create) => block_on(create::run(context, &create)),
         Profile::Clone(clone) => block_on(clone::run(context, &clone)),
         Profile::Rm(rm) => block_on(rm::run(context, &rm)),
+        Profile::Rollback(name) => rollback::run(context, &name.name),
         Profile::Show(name) => block_on(show::run(context, &name.name)),
         Profile::Adopt(adopt) => block_on(adopt::run(context, &adopt)),
         Profile::Check { name } => check::run(context, name.as_ref()),

@@ -4,6 +4,7 @@
 mod adopt;
 mod clock;
 mod ending;
+mod lockout;
 mod rearm;
 mod runs;
 mod watching;
@@ -15,6 +16,7 @@ use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+pub use lockout::Lockout;
 pub use rearm::Given;
 
 use clock::Clock;
@@ -134,10 +136,14 @@ impl Driver {
                     live.seen = Some(*seen);
                     self.event(&name, Event::Ready { run });
                     self.begin_watch(&name, run);
+                    self.note_files(&name, run);
                 }
             }
             Note::Outer(outer) => self.learn_outer(outer),
             Note::Weighed(name, run, bytes) => self.weighed(&name, run, bytes),
+            Note::Compared(name, change) => self.note_change(&name, change),
+            Note::Probation(name) => self.probation_over(&name),
+            Note::RolledBack(name, restored) => self.rolled_back(&name, restored),
             Note::Hung(name, run) => self.event(&name, Event::Hung { run }),
             Note::Probed(name, run, number, look) => self.probed(&name, run, number, *look),
         }
@@ -182,6 +188,7 @@ impl Driver {
         self.enlist(name, Intent::Down);
         if let Some(member) = self.members.get_mut(name) {
             member.repaired = false;
+            member.lockout.asked();
             let condition = self.fleet.get(name).map(|instance| instance.condition());
             if matches!(condition, Some(Condition::Down | Condition::Broken)) {
                 member.occasion = Occasion::Asked;
@@ -250,6 +257,9 @@ impl Driver {
         if matches!(report, Report::GaveUp { .. }) {
             self.note_given_up(name);
         }
+        if matches!(report, Report::GaveUp { .. } | Report::Failed { .. }) {
+            self.judge_files(name);
+        }
     }
 
     fn publish(&mut self, name: &ProfileName) {
@@ -271,6 +281,7 @@ impl Driver {
             self.timers.remove(&name);
             // A member of the group may have ended unseen, as the child of a process that lives.
             if !self.swept(&name) {
+                self.note_lasting(&name);
                 self.event(&name, Event::Deadline { timer });
             }
         }

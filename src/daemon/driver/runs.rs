@@ -6,6 +6,7 @@ use super::{Driver, jitter};
 use crate::base::record::State;
 use crate::base::{Kind, ProfileName, Result};
 use crate::daemon::capture::{self, Capture};
+use crate::daemon::kept_config;
 use crate::daemon::mailbox::Note;
 use crate::daemon::member::Live;
 use crate::daemon::prepare::{self, Occasion, Prepared};
@@ -25,6 +26,8 @@ impl Driver {
         // Later on nothing can be left: a run is over only when nothing of it is.
         let first = run == Run::default().next();
         tokio::task::spawn_blocking(move || {
+            let change = kept_config::change(&setup.paths.records_dir, &name);
+            let _ = notes.send(Note::Compared(name.clone(), change));
             let prepared = prepare::launch(&setup, &name, occasion, repair, first);
             let _ = notes.send(Note::Prepared(name, run, Box::new(prepared)));
         });

@@ -85,6 +85,10 @@ async fn until_up(
                     "the supervisor tries again; see openclaw profile logs {0}, end it with openclaw profile stop {0}",
                     now.status.name
                 );
+                let remedy = match error.remedy_text().and_then(|known| known.split_once("; or go back")) {
+                    Some((_, way)) => format!("{remedy}; or go back{way}"),
+                    None => remedy,
+                };
                 return Ok(control::failure(id, &error.remedy(remedy)));
             }
             State::Stopped => return Ok(control::failure(id, &failed("was stopped meanwhile"))),

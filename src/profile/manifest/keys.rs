@@ -33,6 +33,8 @@ pub(super) const TABLES: [(&str, &[&str]); 7] = [
             "stable_after",
             "probe_interval",
             "hang_timeout",
+            "rollback",
+            "probation",
             "after",
             "memory_high",
             "on_memory_high",

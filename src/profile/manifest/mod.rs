@@ -99,6 +99,10 @@ pub struct SuperviseTable {
     pub probe_interval: Option<Span>,
     /// How long a gateway that uses no processor may answer nothing before it is taken for hung; at least 1 s.
     pub hang_timeout: Option<Span>,
+    /// Whether files that keep it from booting are replaced by those with which it last worked.
+    pub rollback: Option<bool>,
+    /// How long after the first failed boot.
+    pub probation: Option<Span>,
     /// Profiles that are to be ready, or to have failed, before it is started together with them.
     pub after: Option<Vec<ProfileName>>,
     /// Above this much memory something is said or done.
@@ -252,6 +256,8 @@ fn supervise(section: &Section<'_>) -> Result<SuperviseTable> {
         stable_after: section.measure("stable_after", duration)?,
         probe_interval: section.measure("probe_interval", duration)?,
         hang_timeout: section.measure("hang_timeout", duration)?,
+        rollback: section.boolean("rollback")?,
+        probation: section.measure("probation", duration)?,
         after: profiles(section, "after")?,
         memory_high: section
             .measure("memory_high", "an amount of memory in quotes, for example \"1.5GiB\"")?,
