@@ -74,7 +74,7 @@ fn incident_i1_an_edit_that_locks_out_is_undone_by_the_command_that_the_error_na
     let document = said.json();
     assert_eq!(
         document["restored"][0]["keys"],
-        serde_json::json!(["gateway.auth.tokn", "gateway.auth.token"])
+        serde_json::json!(["gateway.auth.token", "gateway.auth.tokn"])
     );
     assert!(!said.out.contains(&token(&good)), "a value was told");
     world.until_state(&name, "ready");
