@@ -19,7 +19,10 @@ fn proved(world: &World, supervise: &str) -> (String, PathBuf) {
     let name = world.name("far");
     world.run(&["profile", "create", &name, "--runtime", "embedded"]).ok();
     let manifest = world.home(".config/openclaw/profiles").join(format!("{name}.toml"));
+    // The template names both keys already.
     let text = fs::read_to_string(&manifest).unwrap();
+    let text = text.lines().filter(|line| !line.starts_with("rollback") && !line.starts_with("probation"));
+    let text = text.map(|line| format!("{line}\n")).collect::<String>();
     let text =
         text.replace("[supervise]\n", &format!("[supervise]\nstable_after = \"100ms\"\n{supervise}\n"));
     assert!(text.contains("stable_after"), "{text}");
