@@ -59,20 +59,22 @@ fn the_help_of_profiles_and_of_one_of_its_verbs() {
         Usage: openclaw profile [OPTIONS] <COMMAND>
 
         Commands:
-          start    Start profiles, creating those that do not exist, and wait until they are ready
-          stop     Stop profiles
-          restart  Stop and start profiles as one operation
-          list     List every profile of this user [alias: ls]
-          create   Create a profile without starting it
-          clone    Create a profile like another one, with ports, paths and tokens of its own
-          rm       Remove what this program created of a profile; without --yes, show what that is
-          show     Show everything about one profile
-          adopt    Take an existing state directory under supervision
-          check    Prove isolation without starting anything
-          logs     Print the captured output of a profile's gateway
-          env      Print the profile's environment for a shell
-          exec     Run a command in the profile's environment
-          use      Set which profile is meant when nothing else says so, or show which one is
+          start     Start profiles, creating those that do not exist, and wait until they are ready
+          stop      Stop profiles
+          restart   Stop and start profiles as one operation
+          list      List every profile of this user [alias: ls]
+          create    Create a profile without starting it
+          clone     Create a profile like another one, with ports, paths and tokens of its own
+          rm        Remove what this program created of a profile; without --yes, show what that is
+          rollback  Put back the files with which the gateway last worked, when a change keeps it from
+                    booting
+          show      Show everything about one profile
+          adopt     Take an existing state directory under supervision
+          check     Prove isolation without starting anything
+          logs      Print the captured output of a profile's gateway
+          env       Print the profile's environment for a shell
+          exec      Run a command in the profile's environment
+          use       Set which profile is meant when nothing else says so, or show which one is
 
         Options:
               --profile <NAME>        The profile that is meant (also OPENCLAW_PROFILE)
