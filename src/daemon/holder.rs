@@ -3,6 +3,7 @@
 
 use super::census;
 use crate::base::record::{Holder, HolderKind};
+use crate::conflict::Manager;
 use crate::host::census as seen;
 use crate::host::process;
 use crate::host::socket::{self, Listener};
@@ -17,6 +18,14 @@ pub fn of(pid: Option<u32>) -> Holder {
 /// Who has `listener` open; `likely` is looked at first.
 pub fn of_listener(listener: &Listener, likely: Option<u32>) -> Holder {
     complete(socket::holder_of(listener, likely))
+}
+
+/// Who looks after process `pid`, as far as it shows.
+pub fn manager_of(pid: u32) -> Manager {
+    let Some(line) = seen::command_line(pid) else { return Manager::default() };
+    let details = seen::details(line.pid);
+    let variables = details.environment.clone().map(Environment::from_pairs);
+    census::judge(&line, Some((&details, variables.as_ref()))).manager
 }
 
 /// The holder with its unit, container and profile, as far as its process shows them.

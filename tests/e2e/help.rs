@@ -199,9 +199,11 @@ fn the_help_of_the_supervisor_and_of_the_gateway() {
         Usage: openclaw gateway [OPTIONS] <COMMAND>
 
         Commands:
-          run     Run the selected profile's gateway in the foreground
-          health  Ask the gateway how it is
-          call    Call one method of the Gateway protocol
+          run      Run the selected profile's gateway in the foreground
+          stop     Stop the gateway, through whoever runs it
+          restart  Restart the gateway, through whoever runs it
+          health   Ask the gateway how it is
+          call     Call one method of the Gateway protocol
 
         Options:
               --profile <NAME>        The profile that is meant (also OPENCLAW_PROFILE)

@@ -40,6 +40,6 @@ mod d3_owners;
 mod d3_service_files;
 mod e1_quiet_clients;
 mod foreground;
-mod i2_full_disk;
 mod i1_lockout;
+mod i2_full_disk;
 mod one_primary;

@@ -14,3 +14,4 @@ mod world;
 
 mod contexts;
 mod passing;
+mod power;

@@ -11,6 +11,10 @@ pub enum Gateway {
         #[arg(long, value_name = "PORT")]
         port: Option<u16>,
     },
+    /// Stop the gateway, through whoever runs it
+    Stop,
+    /// Restart the gateway, through whoever runs it
+    Restart,
     /// Ask the gateway how it is
     Health(Port),
     /// Call one method of the Gateway protocol

@@ -9,6 +9,7 @@ mod create;
 mod environment;
 mod exec;
 mod gateway_call;
+mod gateway_power;
 mod gateway_run;
 mod host;
 mod list;
@@ -30,6 +31,7 @@ use super::args::{Command, Gateway, Host, Profile, Supervisor};
 use super::{Context, block_on};
 use crate::base::Result;
 
+use gateway_power::Order;
 pub use pass::run as pass;
 
 /// Runs one command to its end.
@@ -46,6 +48,8 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Host(Host::Status) => host::status(context),
         Command::Host(Host::Conflicts { explain }) => host::conflicts(context, explain),
         Command::Gateway(Gateway::Run { port }) => gateway_run::run(context, port),
+        Command::Gateway(Gateway::Stop) => block_on(gateway_power::run(context, Order::Stop)),
+        Command::Gateway(Gateway::Restart) => block_on(gateway_power::run(context, Order::Restart)),
         Command::Gateway(Gateway::Health(at)) | Command::Health(at) => {
             block_on(gateway_call::health(context, at.port))
         }
