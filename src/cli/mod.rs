@@ -67,8 +67,9 @@ fn not_taken(argv: &[OsString], error: &clap::Error, environment: Environment) -
 
 /// Prints why a command failed and returns the exit code that says the same.
 fn failed(context: &Context, error: &Error) -> u8 {
-    // A command that looks for conflicts has printed them; a second document would garble the first.
-    if !(context.render.is_json() && error.kind() == Kind::Conflicts) {
+    // A command that looks for conflicts, or one for many, has printed them; a second document would garble the first.
+    let told = error.kind() == Kind::Conflicts || error.code() == command::SOME_FAILED;
+    if !(context.render.is_json() && told) {
         context.render.error(error);
     }
     error.kind().exit_code()

@@ -105,7 +105,8 @@ async fn answer(wire: &mut Wire, orders: &Orders, request: Request) -> Result<()
     let Request { id, method, params, .. } = request;
     let answer = match method.as_str() {
         control::PROFILE_START => order::start::answer(wire, orders, &id, params).await,
-        control::PROFILE_STOP => order::stop::answer(wire, orders, &id, params).await?,
+        control::PROFILE_STOP => order::stop::answer(wire, orders, &id, params).await,
+        control::PROFILE_ALL => order::all::answer(wire, orders, &id, params).await,
         control::PROFILE_RESTART => order::restart::answer(wire, orders, &id, params).await,
         control::PROFILE_FORGET => order::forget::answer(orders, &id, params).await,
         control::PROFILE_LIST => order::list::answer(orders, &id).await,

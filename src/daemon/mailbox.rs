@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::Setup;
 use super::journal::Journal;
 use super::kept_config::Restored;
 use super::member::View;
@@ -17,8 +18,8 @@ use crate::supervise::budget::Outer;
 
 /// An order from the control socket, with the way back.
 pub enum Order {
-    /// Start, stop or restart one profile; the answer follows it.
-    Profile(Verb, ProfileName, oneshot::Sender<Result<watch::Receiver<View>>>),
+    /// Start, stop or restart one profile, which comes up after others; the answer follows it.
+    Profile(Verb, ProfileName, Vec<ProfileName>, oneshot::Sender<Result<watch::Receiver<View>>>),
     /// Let go of one profile that does not run.
     Forget(ProfileName, oneshot::Sender<Result<()>>),
     /// The status of every profile, with fresh figures.
@@ -49,12 +50,18 @@ pub enum Verb {
 pub struct Orders {
     notes: mpsc::UnboundedSender<Note>,
     journal: Journal,
+    setup: Setup,
 }
 
 impl Orders {
     /// The way to the driver that reads `notes` and writes `journal`.
-    pub fn new(notes: mpsc::UnboundedSender<Note>, journal: Journal) -> Self {
-        Orders { notes, journal }
+    pub fn new(notes: mpsc::UnboundedSender<Note>, journal: Journal, setup: Setup) -> Self {
+        Orders { notes, journal, setup }
+    }
+
+    /// What the supervisor was told when it began.
+    pub fn setup(&self) -> Setup {
+        self.setup.clone()
     }
 
     /// Hands an order over; a driver that has ended drops it, which its way back shows.

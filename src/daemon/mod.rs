@@ -6,6 +6,7 @@
 //! the orders.
 
 mod adoption;
+mod after;
 mod asked;
 mod capture;
 pub mod census;
@@ -44,6 +45,7 @@ use crate::host::{clock, crash, files, inherit, process};
 use crate::link::{address, unix};
 
 pub use adoption::is_orphaned;
+pub use after::refusal as after_refusal;
 pub use confining::{Held, foreseen, held};
 pub use kept::kept;
 pub use locks::{Lock, LockVerdict, locks};

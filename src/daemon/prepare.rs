@@ -15,7 +15,7 @@ use super::adoption::RunRecord;
 use super::census::{self, HOST_LOCK};
 use super::confining::{self, Held};
 use super::sharing::sharings;
-use super::{holder, leftovers, real};
+use super::{after, holder, journal, leftovers, real};
 use crate::access::{Credential, credential as choose, lookup};
 use crate::base::record::{Isolation, Runtime};
 use crate::base::{Error, Kind, ProfileName, Result};
@@ -27,8 +27,10 @@ use crate::host::output::{self, Output};
 use crate::host::{crash, files, foreign, inherit, process, slot, socket};
 use crate::profile::isolation::Sharing;
 use crate::profile::resolved::{Restart as Wish, RuntimeChoice};
-use crate::profile::{Disk, Environment, Profile, Registry, SecretSource, child_env, launch as words};
-use crate::supervise::{Policy, Restart};
+use crate::profile::{
+    Disk, Environment, Manifest, Profile, Registry, SecretSource, child_env, launch as words,
+};
+use crate::supervise::{Policy, Restart, order};
 
 /// How this program looks at the disk.
 pub const DISK: Disk =
@@ -264,6 +266,9 @@ pub fn launch(
                 "links to remote gateways are not in this version; remove the manifest or make it local",
             ));
     }
+    if let Some(refusal) = after::refusal(&registry, name)? {
+        return Err(refusal);
+    }
     if first {
         leftovers::end(&profile);
     }
@@ -328,10 +333,28 @@ fn missing(argv: &[OsString], name: &ProfileName, error: &io::Error) -> Error {
     .remedy("correct [runtime] in its manifest")
 }
 
-/// Whether `name` comes back with the supervisor. One whose files are broken does, so that its error shows.
-pub fn autostarts(setup: &Setup, name: &ProfileName) -> bool {
-    let profile = Registry::new(DISK, &setup.environment).and_then(|registry| registry.load(name));
-    profile.map_or(true, |profile| profile.supervise.autostart)
+/// The profiles that come up with the supervisor, each with those it comes after and behind them: those that were up,
+/// unless their manifest forbids it; and, where it runs as a service, those whose manifest asks for it and that nobody
+/// ever started or stopped. One whose files are broken comes back, so that its error shows.
+///
+/// # Errors
+/// When the directories cannot be listed.
+pub fn coming_up(setup: &Setup) -> Result<Vec<(ProfileName, Vec<ProfileName>)>> {
+    let records = &setup.paths.records_dir;
+    let registry = Registry::new(DISK, &setup.environment)?;
+    let wish = |name: &ProfileName| {
+        let manifest = registry.manifest(name).ok().flatten();
+        manifest.filter(Manifest::is_local).and_then(|manifest| manifest.supervise.autostart)
+    };
+    let mut names = journal::wanted_up(records)?;
+    names.retain(|name| wish(name) != Some(false));
+    if setup.is_service() {
+        let asked = |name: &ProfileName| wish(name) == Some(true) && journal::intent(records, name).is_none();
+        names.extend(registry.names()?.into_iter().filter(asked));
+    }
+    let mut wishes = after::wishes(&registry)?;
+    let sorted = order::sorted(&names, &wishes);
+    Ok(sorted.into_iter().map(|name| (name.clone(), wishes.remove(&name).unwrap_or_default())).collect())
 }
 
 /// What opens the profile's gateway; nothing when its configuration cannot be read, which the gateway itself

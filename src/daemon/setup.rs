@@ -11,6 +11,9 @@ use crate::host::inherit::{CLAIM_VARIABLE, LISTENER_VARIABLE};
 use crate::link::address;
 use crate::profile::{Environment, SupervisorPaths};
 
+/// The argument of a supervisor that a command begins on demand.
+pub const BACKGROUND: &str = "--background";
+
 /// Everything that the supervisor needs to know from outside.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -58,6 +61,11 @@ impl Setup {
             inherited,
             exit_timeout,
         })
+    }
+
+    /// Whether it was begun for its own sake, by a service manager or a person, and not on demand of a command.
+    pub fn is_service(&self) -> bool {
+        !self.arguments.contains(&BACKGROUND)
     }
 
     /// Directory of the socket and of the pipes.

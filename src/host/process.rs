@@ -237,6 +237,11 @@ pub fn own_session() -> Option<u32> {
     nix::unistd::getsid(None).ok().map(|session| session.as_raw() as u32)
 }
 
+/// Processors that this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
+}
+
 /// Makes orphaned descendants of this process its children, so that a run's leftovers can be reaped.
 pub fn become_subreaper() {
     system::become_subreaper();

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::admission::Waiting;
 use super::instance::{Condition, Instance};
 use super::policy::Policy;
 use super::record::{Action, Event, Report, Run, Signal, Timer};
@@ -15,9 +16,15 @@ pub type Tagged = (ProfileName, Action);
 
 /// One profile under supervision.
 #[derive(Debug)]
-struct Member {
-    instance: Instance,
+pub(super) struct Member {
+    pub(super) instance: Instance,
     policy: Policy,
+    /// Those that it comes after.
+    pub(super) after: Vec<ProfileName>,
+    /// Its launch, while that waits for its turn.
+    pub(super) waiting: Option<Waiting>,
+    /// When its last launch was let go.
+    pub(super) launched: Option<Moment>,
     /// From the leader's end until its group is empty; it has the timer for so long.
     clearing: Option<Clearing>,
 }
@@ -34,9 +41,13 @@ struct Clearing {
 /// Every profile that the supervisor looks after.
 #[derive(Debug, Default)]
 pub struct Fleet {
-    members: BTreeMap<ProfileName, Member>,
+    pub(super) members: BTreeMap<ProfileName, Member>,
     draining: bool,
     end_by: Option<Moment>,
+    /// How many launches may be under way at once; any number, if none.
+    pub(super) at_once: Option<usize>,
+    /// Counts the launches, which makes the queue.
+    pub(super) turns: u64,
 }
 
 impl Fleet {
@@ -53,7 +64,7 @@ impl Fleet {
         let mut instance = Instance::new(want);
         instance.draining = self.draining;
         instance.end_by = self.end_by;
-        self.members.insert(name, Member { instance, policy, clearing: None });
+        self.members.insert(name, Member::new(instance, policy));
         true
     }
 
@@ -88,7 +99,7 @@ impl Fleet {
     pub fn start(&mut self, name: &ProfileName, now: Moment) -> Result<Vec<Tagged>> {
         self.refuse_while_draining(name)?;
         let actions = self.member(name)?.step(Event::WantUp, now, 0.0);
-        Ok(tagged(name, actions))
+        Ok(self.admit(tagged(name, actions), now))
     }
 
     /// Wants a profile down; wins over a restart that is under way. Also taken during a drain, as intent.
@@ -97,7 +108,7 @@ impl Fleet {
     /// [`Kind::Usage`] when the profile is not there.
     pub fn stop(&mut self, name: &ProfileName, now: Moment) -> Result<Vec<Tagged>> {
         let actions = self.member(name)?.step(Event::WantDown, now, 0.0);
-        Ok(tagged(name, actions))
+        Ok(self.admit(tagged(name, actions), now))
     }
 
     /// Wants a new run of a profile. A launch or restart that is under way is joined, since it gives one; what
@@ -123,7 +134,7 @@ impl Fleet {
         if wanted != member.instance.want() {
             actions.insert(0, Action::Save);
         }
-        Ok(tagged(name, actions))
+        Ok(self.admit(tagged(name, actions), now))
     }
 
     /// Restarts a profile that is ready although nobody asked: in order, and within the hour's budget, of which it
@@ -152,7 +163,7 @@ impl Fleet {
         for (name, member) in &mut self.members {
             all.extend(tagged(name, member.step(Event::Drain, now, 0.0)));
         }
-        all
+        self.admit(all, now)
     }
 
     /// Sets until when any stop may take at most, whatever the profiles allow; stops under way are timed anew.
@@ -183,7 +194,8 @@ impl Fleet {
     /// Takes an event of one profile; one for a profile that is not there is dropped.
     pub fn step(&mut self, name: &ProfileName, event: Event, now: Moment, jitter: f64) -> Vec<Tagged> {
         let Some(member) = self.members.get_mut(name) else { return Vec::new() };
-        tagged(name, member.step(event, now, jitter))
+        let actions = tagged(name, member.step(event, now, jitter));
+        self.admit(actions, now)
     }
 
     /// Notes what a profile's `run` said last; to be called just before its end is told.
@@ -209,7 +221,8 @@ impl Fleet {
         if run != member.instance.run() || !member.instance.has_child() {
             return Vec::new();
         }
-        tagged(name, member.sweep(event, now, jitter))
+        let actions = tagged(name, member.sweep(event, now, jitter));
+        self.admit(actions, now)
     }
 
     /// The names, in order.
@@ -238,7 +251,7 @@ impl Fleet {
         let member = self.members.get(name)?;
         match member.clearing {
             Some(_) => Some("waiting for what the run left behind"),
-            None => member.instance.phase(),
+            None => member.waits_for().or_else(|| member.instance.phase()),
         }
     }
 
@@ -267,6 +280,10 @@ impl Fleet {
 }
 
 impl Member {
+    fn new(instance: Instance, policy: Policy) -> Member {
+        Member { instance, policy, after: Vec::new(), waiting: None, launched: None, clearing: None }
+    }
+
     fn is_idle(&self) -> bool {
         self.instance.is_idle() && self.clearing.is_none()
     }
@@ -287,7 +304,7 @@ impl Member {
         }
     }
 
-    fn step(&mut self, event: Event, now: Moment, jitter: f64) -> Vec<Action> {
+    pub(super) fn step(&mut self, event: Event, now: Moment, jitter: f64) -> Vec<Action> {
         let Some(clearing) = &self.clearing else {
             return self.instance.step(event, now, &self.policy, jitter);
         };

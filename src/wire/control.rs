@@ -16,6 +16,8 @@ pub const PROFILE_START: &str = "profile.start";
 pub const PROFILE_STOP: &str = "profile.stop";
 /// Stop and start as one operation; concurrent ones coalesce.
 pub const PROFILE_RESTART: &str = "profile.restart";
+/// The same for many profiles at once, each on its own; the answer has `profiles` and `failures`.
+pub const PROFILE_ALL: &str = "profile.all";
 /// Let go of a profile that does not run, its intent included, because it is being removed.
 pub const PROFILE_FORGET: &str = "profile.forget";
 /// Every profile that the supervisor looks after.
@@ -43,6 +45,28 @@ pub struct ProfileParams {
 pub struct ReloadParams {
     /// The program to become, an absolute path.
     pub program: PathBuf,
+}
+
+/// What [`PROFILE_ALL`] does with each of its profiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AllVerb {
+    /// As [`PROFILE_START`].
+    Start,
+    /// As [`PROFILE_STOP`].
+    Stop,
+    /// As [`PROFILE_RESTART`].
+    Restart,
+}
+
+/// Parameters of [`PROFILE_ALL`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AllParams {
+    /// What to do.
+    pub verb: AllVerb,
+    /// With which profiles.
+    pub names: Vec<ProfileName>,
 }
 
 /// The failed answer that carries `error` whole.

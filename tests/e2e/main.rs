@@ -28,6 +28,7 @@ mod sharing;
 mod survival;
 mod taken_ports;
 mod terminal;
+mod together;
 
 /// A file that nothing includes is a test that nobody runs.
 #[test]

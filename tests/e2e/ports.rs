@@ -12,6 +12,9 @@ use super::world::wait_for;
 /// Blocks below the ports that the kernel gives to outgoing connections, so that none of those is in the way.
 const CELLS: std::ops::Range<u16> = 170..270;
 
+/// Blocks below those, and below the ports that OpenClaw begins with.
+const MANY_CELLS: std::ops::Range<u16> = 20..150;
+
 /// Where the next search begins: a port that was free a moment ago is left alone for a while.
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
@@ -27,6 +30,19 @@ impl Claimed {
             let turn = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id() as u16);
             let base = (CELLS.start + turn % cells) * BLOCK_STRIDE;
             self.claim(base).then_some(base)
+        })
+    }
+
+    /// The bases of `count` free blocks, for a test that needs more than its share: from a range of their own.
+    pub fn many(&mut self, count: usize) -> Vec<u16> {
+        wait_for("many free blocks of ports", || {
+            let before = self.0.len();
+            let bases = MANY_CELLS.map(|cell| cell * BLOCK_STRIDE);
+            let bases: Vec<u16> = bases.filter(|base| self.claim(*base)).take(count).collect();
+            if bases.len() < count {
+                self.0.truncate(before);
+            }
+            (bases.len() == count).then_some(bases)
         })
     }
 

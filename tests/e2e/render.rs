@@ -180,7 +180,7 @@ fn errors_about_names_and_words() {
             !  try: create and start it: openclaw profile start nobody
             exit 3
             $ openclaw profile start ../x
-            ! error: invalid value '../x' for '<NAME>...': invalid profile name "../x": it must begin with a letter or digit
+            ! error: invalid value '../x' for '[NAME]...': invalid profile name "../x": it must begin with a letter or digit
             ! 
             ! For more information, try '--help'.
             exit 2

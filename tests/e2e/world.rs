@@ -127,6 +127,11 @@ impl World {
         self.ports.lock().unwrap().block()
     }
 
+    /// The bases of `count` blocks of ports that no other test uses.
+    pub fn many_blocks(&self, count: usize) -> Vec<u16> {
+        self.ports.lock().unwrap().many(count)
+    }
+
     /// A profile's name that begins with `stem`, whose derived ports no other test uses.
     pub fn name(&self, stem: &str) -> String {
         self.ports.lock().unwrap().name(stem)

@@ -54,16 +54,22 @@ pub struct Name {
 #[derive(Debug, ClapArgs)]
 pub struct Names {
     /// The profiles
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required_unless_present = "all", value_name = "NAME")]
     pub names: Vec<ProfileName>,
+    /// Every profile, side by side
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
 }
 
 /// `openclaw profile start`
 #[derive(Debug, ClapArgs)]
 pub struct Start {
     /// The profiles
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required_unless_present = "all", value_name = "NAME")]
     pub names: Vec<ProfileName>,
+    /// Every profile that has a manifest, side by side
+    #[arg(long, conflicts_with_all = ["names", "allow_shared_channel"])]
+    pub all: bool,
     /// What they may share
     #[command(flatten)]
     pub sharing: Sharing,

@@ -19,17 +19,25 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
     }
     let mut shared = daemon::sharings(&registry)?;
     shared.retain(|sharing| only.is_none_or(|name| sharing.a == *name || sharing.b == *name));
+    let mut misplaced = Vec::new();
+    for name in known.iter().filter(|name| only.is_none_or(|only| only == *name)) {
+        misplaced.extend(daemon::after_refusal(&registry, name)?);
+    }
     let refused = shared.iter().filter(|sharing| !sharing.allowed).count();
     let confined = confinable(&registry, &known, only);
     let documents = shared.iter().map(|sharing| {
         json!({ "code": sharing.code, "severity": severity(sharing), "profile": sharing.a, "other": sharing.b,
             "message": sharing.message, "remedy": sharing.remedy })
     });
+    let documents = documents.chain(misplaced.iter().map(|error| {
+        json!({ "code": error.code(), "severity": "error", "profile": error.profile_name(),
+            "message": error.to_string(), "remedy": error.remedy_text() })
+    }));
     let locks = daemon::locks(&registry, only)?;
     if context.render.is_json() {
         let conflicts: Vec<_> = documents.collect();
         context.render.document(
-            &json!({ "ok": refused == 0, "conflicts": conflicts, "locks": locks, "confine": confined }),
+            &json!({ "ok": refused + misplaced.len() == 0, "conflicts": conflicts, "locks": locks, "confine": confined }),
         );
     } else {
         for sharing in &shared {
@@ -39,6 +47,9 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
             };
             context.render.text(&line);
         }
+        for error in &misplaced {
+            context.render.text(&format!("{error}\n  try: {}\n", error.remedy_text().unwrap_or_default()));
+        }
         for lock in locks.iter().filter(|lock| lock.verdict != LockVerdict::Free) {
             context.render.text(&sentence(lock));
         }
@@ -46,13 +57,17 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
             context.render.text(&outlook(told));
         }
     }
-    if refused == 0 {
+    if refused + misplaced.len() == 0 {
         if !context.render.is_json() {
             let counted = render::profiles_counted(known.len());
             let but = if shared.is_empty() { "" } else { " but what a manifest allows" };
             context.render.text(&format!("{counted}: nothing is shared{but}\n"));
         }
         return Ok(());
+    }
+    if refused == 0 {
+        let message = format!("{} profiles come after what cannot be", misplaced.len());
+        return Err(Error::new(Kind::Conflicts, "profiles_misplaced", message));
     }
     Err(Error::new(Kind::Conflicts, "profiles_shared", format!("{refused} shared things were found")))
 }

@@ -1,6 +1,7 @@
 //! What the commands do, one file a verb, named as on the supervisor's side.
 
 mod adopt;
+mod all;
 mod allow;
 mod check;
 mod clone;
@@ -30,6 +31,7 @@ mod use_profile;
 use super::args::{Command, Gateway, Host, Profile, Supervisor};
 use super::{Context, block_on};
 use crate::base::Result;
+pub use all::SOME_FAILED;
 
 use gateway_power::Order;
 pub use pass::run as pass;
@@ -63,6 +65,9 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
 
 fn profile(context: &Context, command: Profile) -> Result<()> {
     match command {
+        Profile::Start(start) if start.all => block_on(all::start(context)),
+        Profile::Stop(names) if names.all => block_on(all::stop(context)),
+        Profile::Restart(names) if names.all => block_on(all::restart(context)),
         Profile::Start(start) => block_on(start::run(context, &start)),
         Profile::Stop(names) => block_on(stop::run(context, &names.names)),
         Profile::Restart(names) => block_on(restart::run(context, &names.names)),

@@ -33,18 +33,20 @@ impl Driver {
         }
         // After a change of the program in place there may be children that ended meanwhile.
         self.reap();
-        match journal::wanted_up(&records) {
-            Ok(names) => names.iter().for_each(|name| self.bring_back(name)),
+        match prepare::coming_up(&self.setup) {
+            Ok(names) => names.into_iter().for_each(|(name, after)| self.bring_back(&name, after)),
             Err(error) => tracing::error!(%error, "the records cannot be read; nothing is brought back"),
         }
     }
 
-    fn bring_back(&mut self, name: &ProfileName) {
-        let running = self.members.get(name).is_some_and(|member| member.live.is_some());
-        if running || !prepare::autostarts(&self.setup, name) {
+    fn bring_back(&mut self, name: &ProfileName, after: Vec<ProfileName>) {
+        if self.members.get(name).is_some_and(|member| member.live.is_some()) {
             return;
         }
-        self.enlist(name, Intent::Up);
+        // Of one that was never started, the intent is yet to be saved.
+        let known = journal::intent(&self.setup.paths.records_dir, name);
+        self.enlist(name, known.unwrap_or(Intent::Down));
+        self.fleet.set_after(name, after);
         let started = self.fleet.start(name, self.now());
         self.perform(started.unwrap_or_default());
     }

@@ -34,6 +34,9 @@ use crate::host::{crash, process};
 use crate::supervise::budget::{Ending, Outer};
 use crate::supervise::{Action, Condition, Event, Fleet, Policy, Report, Run, Tagged, Timer};
 
+/// Launches that may be under way at once, for each of the machine's cores.
+const LAUNCHES_A_CORE: usize = 2;
+
 /// The supervisor's loop and all that it owns.
 pub struct Driver {
     setup: Setup,
@@ -64,12 +67,14 @@ impl Driver {
         })?;
         let (notes, inbox) = mpsc::unbounded_channel();
         let journal = Journal::open(setup.paths.records_dir.clone());
-        let orders = Orders::new(notes.clone(), journal.clone());
+        let orders = Orders::new(notes.clone(), journal.clone(), setup.clone());
+        let mut fleet = Fleet::new();
+        fleet.launch_at_most(LAUNCHES_A_CORE * process::cores());
         let driver = Driver {
             setup,
             status,
             clock: Clock::start(),
-            fleet: Fleet::new(),
+            fleet,
             members: BTreeMap::new(),
             timers: HashMap::new(),
             journal,
@@ -90,7 +95,13 @@ impl Driver {
         self.look_outside();
         self.resume();
         while !self.fleet.drained() && self.successor.is_none() && !self.is_late() {
-            let due = self.timers.values().map(|(_, at)| *at).chain(self.leave_by()).min();
+            let due = self
+                .timers
+                .values()
+                .map(|(_, at)| *at)
+                .chain(self.leave_by())
+                .chain(self.fleet.next_admission())
+                .min();
             let wake = self.clock.arm(due, self.next_round());
             tokio::select! {
                 _ = self.children.recv() => self.reap(),
@@ -151,7 +162,9 @@ impl Driver {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Profile(verb, name, answer) => {
+            Order::Profile(verb, name, after, answer) => {
+                self.enlist(&name, Intent::Down);
+                self.fleet.set_after(&name, after);
                 let _ = answer.send(self.order_profile(verb, &name));
             }
             Order::Forget(name, answer) => {
@@ -185,7 +198,6 @@ impl Driver {
 
     fn order_profile(&mut self, verb: Verb, name: &ProfileName) -> Result<watch::Receiver<View>> {
         tracing::info!(profile = %name, ?verb, "ordered");
-        self.enlist(name, Intent::Down);
         if let Some(member) = self.members.get_mut(name) {
             member.repaired = false;
             member.lockout.asked();
@@ -277,6 +289,8 @@ impl Driver {
         let now = self.now();
         let due = self.timers.iter().filter(|(_, (_, at))| *at <= now);
         let due: Vec<(ProfileName, Timer)> = due.map(|(name, (timer, _))| (name.clone(), *timer)).collect();
+        let admitted = self.fleet.admissions(now);
+        self.perform(admitted);
         for (name, timer) in due {
             self.timers.remove(&name);
             // A member of the group may have ended unseen, as the child of a process that lives.

@@ -1,5 +1,6 @@
 //! The orders that the control socket takes, one file each.
 
+pub mod all;
 pub mod forget;
 pub mod list;
 pub mod reload;
@@ -12,9 +13,10 @@ pub mod stop;
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
+use super::after;
 use super::mailbox::{Order, Orders, Verb};
 use super::member::View;
-use crate::base::record::State;
+use crate::base::record::{Intent, ProfileStatus, State};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::link::unix::Wire;
 use crate::wire::control::{self, ProfileParams};
@@ -22,8 +24,20 @@ use crate::wire::{Fault, Frame};
 
 /// Hands one profile's order to the driver and returns the way to follow it.
 async fn place(orders: &Orders, verb: Verb, name: &ProfileName) -> Result<watch::Receiver<View>> {
+    let (setup, whose) = (orders.setup(), name.clone());
+    let after = tokio::task::spawn_blocking(move || after::of(&setup, &whose)).await;
+    place_after(orders, verb, name, after.unwrap_or_default()).await
+}
+
+/// The same for one that comes up after those of `after`.
+async fn place_after(
+    orders: &Orders,
+    verb: Verb,
+    name: &ProfileName,
+    after: Vec<ProfileName>,
+) -> Result<watch::Receiver<View>> {
     let (answer, placed) = oneshot::channel();
-    orders.send(Order::Profile(verb, name.clone(), answer));
+    orders.send(Order::Profile(verb, name.clone(), after, answer));
     placed.await.map_err(|_| ending())?
 }
 
@@ -38,8 +52,8 @@ fn profile_of(method: &str, params: Value) -> std::result::Result<ProfileName, F
     control::params::<ProfileParams>(method, params).map(|params| params.name)
 }
 
-/// Orders `verb` and follows the profile until it is ready; changes are told on `wire` before the answer.
-async fn bring_up(
+/// Orders `verb` and follows the profile until that is done; changes are told on `wire` before the answer.
+async fn carry_out(
     wire: &mut Wire,
     orders: &Orders,
     verb: Verb,
@@ -52,19 +66,36 @@ async fn bring_up(
         Err(fault) => return Frame::failure(id, fault),
     };
     let followed = match place(orders, verb, &name).await {
-        Ok(view) => until_up(wire, orders, id, view).await,
+        Ok(view) => follow(wire, verb, &name, view).await.and_then(|followed| followed),
         Err(error) => Err(error),
     };
-    followed.unwrap_or_else(|error| control::failure(id, &error))
+    match followed {
+        Ok(status) => {
+            orders.saved().await;
+            Frame::success(id, serde_json::to_value(&status).unwrap_or_default())
+        }
+        Err(error) => control::failure(id, &error),
+    }
 }
 
-/// Follows a profile until it is ready, or will not become so, and tells each change on the way.
-async fn until_up(
+/// Follows a profile until it is what `verb` asked for, or will not become so, and tells each change on the way.
+///
+/// # Errors
+/// When `wire` fails; what became of the profile otherwise is the inner outcome.
+async fn follow(
     wire: &mut Wire,
-    orders: &Orders,
-    id: &str,
-    mut view: watch::Receiver<View>,
-) -> Result<Frame> {
+    verb: Verb,
+    name: &ProfileName,
+    view: watch::Receiver<View>,
+) -> Result<Result<ProfileStatus>> {
+    match verb {
+        Verb::Start | Verb::Restart => until_up(wire, view).await,
+        Verb::Stop => until_down(wire, name, view).await,
+    }
+}
+
+/// Follows a profile until it is ready, or will not become so.
+async fn until_up(wire: &mut Wire, mut view: watch::Receiver<View>) -> Result<Result<ProfileStatus>> {
     loop {
         let now = view.borrow_and_update().clone();
         let failed = |otherwise: &str| {
@@ -74,11 +105,8 @@ async fn until_up(
             })
         };
         match now.status.state {
-            State::Ready | State::Degraded => {
-                orders.saved().await;
-                return Ok(Frame::success(id, serde_json::to_value(&now.status).unwrap_or_default()));
-            }
-            State::Failed => return Ok(control::failure(id, &failed("did not start"))),
+            State::Ready | State::Degraded => return Ok(Ok(now.status)),
+            State::Failed => return Ok(Err(failed("did not start"))),
             State::Backoff => {
                 let error = failed("ended while it started");
                 let remedy = format!(
@@ -89,16 +117,43 @@ async fn until_up(
                     Some((_, way)) => format!("{remedy}; or go back{way}"),
                     None => remedy,
                 };
-                return Ok(control::failure(id, &error.remedy(remedy)));
+                return Ok(Err(error.remedy(remedy)));
             }
-            State::Stopped => return Ok(control::failure(id, &failed("was stopped meanwhile"))),
+            State::Stopped => return Ok(Err(failed("was stopped meanwhile"))),
             State::Starting | State::Stopping => {
                 let change = serde_json::to_value(&now.status).unwrap_or_default();
                 wire.send(&Frame::event(control::PROFILE_CHANGED, change)).await?;
             }
         }
         if view.changed().await.is_err() {
-            return Ok(control::failure(id, &ending()));
+            return Ok(Err(ending()));
+        }
+    }
+}
+
+/// Follows a profile until nothing of it runs.
+async fn until_down(
+    wire: &mut Wire,
+    name: &ProfileName,
+    mut view: watch::Receiver<View>,
+) -> Result<Result<ProfileStatus>> {
+    loop {
+        let status = view.borrow_and_update().status.clone();
+        if status.intent == Intent::Up {
+            // Somebody wants it up again: waiting for its end could take for ever.
+            let what = format!("`{name}` was started again meanwhile");
+            return Ok(Err(Error::new(Kind::Failed, "stop_overtaken", what).profile(name)));
+        }
+        if status.state == State::Stopped {
+            return Ok(Ok(status));
+        }
+        if view.changed().await.is_err() {
+            return Ok(Err(ending()));
+        }
+        let change = view.borrow().status.clone();
+        if change.state == State::Stopping {
+            let change = serde_json::to_value(&change).unwrap_or_default();
+            wire.send(&Frame::event(control::PROFILE_CHANGED, change)).await?;
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::bring_up;
+use super::carry_out;
 use crate::daemon::mailbox::{Orders, Verb};
 use crate::link::unix::Wire;
 use crate::wire::Frame;
@@ -11,5 +11,5 @@ use crate::wire::control::PROFILE_RESTART;
 
 /// The answer to the order; changes are told on `wire` before it.
 pub async fn answer(wire: &mut Wire, orders: &Orders, id: &str, params: Value) -> Frame {
-    bring_up(wire, orders, Verb::Restart, PROFILE_RESTART, id, params).await
+    carry_out(wire, orders, Verb::Restart, PROFILE_RESTART, id, params).await
 }

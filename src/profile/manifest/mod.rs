@@ -46,6 +46,13 @@ pub struct Manifest {
     pub remote: Option<RemoteTable>,
 }
 
+impl Manifest {
+    /// Whether its gateway runs on this machine.
+    pub fn is_local(&self) -> bool {
+        self.kind != Some(Place::Remote)
+    }
+}
+
 /// The table `[runtime]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuntimeTable {
