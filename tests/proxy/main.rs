@@ -12,6 +12,7 @@ mod ports;
 #[path = "../e2e/world.rs"]
 mod world;
 
+mod calls;
 mod contexts;
 mod passing;
 mod power;

@@ -24,6 +24,9 @@ pub enum Gateway {
         /// Its parameters, a JSON object
         #[arg(long, value_name = "JSON", default_value = "{}")]
         params: String,
+        /// Wait for the last answer of a method that first says that it has begun
+        #[arg(long)]
+        expect_final: bool,
         /// Where it answers
         #[command(flatten)]
         port: Port,

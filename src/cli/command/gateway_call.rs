@@ -37,13 +37,38 @@ fn sentence(asked: &Ask<'_>, answer: &Value, millis: f64) -> String {
     )
 }
 
-/// Calls any method and prints its bare payload.
-pub async fn call(context: &Context, port: Option<u16>, method: &str, params: &str) -> Result<()> {
+/// Calls any method, named with its parameters as they were typed, and prints its bare payload.
+pub async fn call(
+    context: &Context,
+    port: Option<u16>,
+    (method, params): (&str, &str),
+    expect_final: bool,
+) -> Result<()> {
     let params: Value = serde_json::from_str(params).ok().filter(Value::is_object).ok_or_else(|| {
         Error::new(Kind::Usage, "params_invalid", "--params takes a JSON object")
             .remedy(format!("openclaw gateway call {method} --params '{{\"limit\": 5}}'"))
     })?;
-    let answer = Ask::of(context, port)?.call(method, params).await?;
+    let ask = Ask::of(context, port)?;
+    let answer =
+        if expect_final { last(&ask, method, params).await? } else { ask.call(method, params).await? };
     context.render.document(&answer);
     Ok(())
+}
+
+/// Calls `method` and waits for the answer behind the one that only says that it was accepted.
+async fn last(ask: &Ask<'_>, method: &str, params: Value) -> Result<Value> {
+    let mut session = ask.session(&format!("cli:{method}"), &[(method, &params)]).await?;
+    let id = session.request(method, params).await?;
+    let answer = loop {
+        let answer = session.answer(&id, method).await?;
+        let is_begun = answer.payload.as_ref().is_some_and(|payload| payload["status"] == "accepted");
+        if answer.error.is_some() || !is_begun {
+            break answer;
+        }
+    };
+    session.close().await;
+    match answer.error {
+        Some(fault) => Err(Error::new(Kind::Failed, "gateway_request_failed", fault.message)),
+        None => Ok(answer.payload.unwrap_or_default()),
+    }
 }

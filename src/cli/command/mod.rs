@@ -55,8 +55,8 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Gateway(Gateway::Health(at)) | Command::Health(at) => {
             block_on(gateway_call::health(context, at.port))
         }
-        Command::Gateway(Gateway::Call { method, params, port }) => {
-            block_on(gateway_call::call(context, port.port, &method, &params))
+        Command::Gateway(Gateway::Call { method, params, expect_final, port }) => {
+            block_on(gateway_call::call(context, port.port, (&method, &params), expect_final))
         }
         Command::Completions { shell } => completions::completions(context, shell),
         Command::Man => completions::man(context),
