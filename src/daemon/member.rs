@@ -4,30 +4,23 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
 use super::Setup;
-use super::adoption::RunRecord;
-use super::capture::Capture;
 use super::driver::{Given, Lockout};
+use super::live::Live;
 use super::prepare::{self, Occasion};
-use super::ready::{Seen, Target};
+use super::ready::Target;
 use crate::access::Credential;
-use crate::access::peer::Led;
 use crate::base::record::{LastExit, Owner, Probe, ProfileStatus, Runtime, State};
 use crate::base::{Error, Kind, ProfileName};
 use crate::host::clock::epoch_ms;
-use crate::host::handle::Handle;
-use crate::host::process::{self, Usage};
 use crate::host::signal;
-use crate::host::tree::Track;
 use crate::profile::resolved::OnMemoryHigh;
 use crate::profile::status::described;
 use crate::profile::{Profile, poll_clash};
 use crate::supervise::budget;
 use crate::supervise::echo::telling;
-use crate::supervise::memory::{self, Crossing};
-use crate::supervise::watch::Watch;
+use crate::supervise::memory::Crossing;
 use crate::supervise::{Exit, Fleet, GiveUp, Report, Run};
 
 /// What is published about a profile after every change.
@@ -37,92 +30,6 @@ pub struct View {
     pub status: ProfileStatus,
     /// While it is failed or waits for its next attempt: why.
     pub error: Option<Error>,
-}
-
-/// One run of the gateway.
-pub struct Live {
-    /// Its number.
-    pub run: Run,
-    /// Its process, leader of its group.
-    pub pid: u32,
-    /// What is on record of it.
-    pub record: RunRecord,
-    /// A hold on a leader that is not our child: one that was adopted.
-    pub adopted: Option<Handle>,
-    /// Its output.
-    pub capture: Capture,
-    /// The task that waits for it to be ready.
-    pub prober: Option<AbortHandle>,
-    /// Since it became ready: when it is probed and what that amounts to.
-    pub watch: Option<Watch>,
-    /// What the last probe saw.
-    pub seen: Option<Seen>,
-    /// While starting: what it waits for.
-    pub phase: Option<String>,
-    /// When it was asked to end, in milliseconds since the epoch.
-    pub asked_at_ms: Option<u64>,
-    /// How its leader ended, while what it left is swept.
-    pub ended: Option<Exit>,
-    /// By what its processes are known, wherever they went.
-    pub track: Track,
-    /// What its tree uses, at the pulse.
-    pub memory: memory::Watch,
-    /// Whether we killed it.
-    pub killed: bool,
-    /// How many processes the kernel had ended for memory when it was last looked at.
-    ended_for_memory: Option<u64>,
-    /// Processor time at the last sample: when, in milliseconds since the epoch, and how much.
-    sampled: Option<(u64, Usage)>,
-}
-
-impl Live {
-    /// A run that has just begun.
-    pub fn new(run: Run, pid: u32, record: RunRecord, capture: Capture) -> Self {
-        Live {
-            track: Track::new(record.mark.clone(), &record.state_dir),
-            run,
-            pid,
-            record,
-            adopted: None,
-            capture,
-            prober: None,
-            watch: None,
-            seen: None,
-            phase: None,
-            asked_at_ms: None,
-            ended: None,
-            memory: memory::Watch::default(),
-            killed: false,
-            ended_for_memory: process::ended_for_memory(),
-            sampled: None,
-        }
-    }
-
-    /// Whether the kernel ended its leader for want of memory: a kill that was not ours, while the kernel's count of
-    /// such ends rose.
-    fn ran_out_of_memory(&self, exit: Exit) -> bool {
-        let killed = exit.signal == Some(signal::Name::SIGKILL as i32) && !self.killed;
-        killed && self.ended_for_memory.is_some() && process::ended_for_memory() > self.ended_for_memory
-    }
-
-    /// Whom it is led by, and whether it is confined.
-    pub fn led(&self) -> Led {
-        Led { leader: self.pid, confined: self.record.confinement.is_in_force() }
-    }
-
-    /// Remembers who is in its tree, while it has a leader.
-    pub fn note_tree(&mut self) {
-        if self.ended.is_none() {
-            self.track.note(self.pid);
-        }
-    }
-
-    /// Whether nobody is left of it: nobody in its group, and nobody who went elsewhere.
-    pub fn is_over(&self) -> bool {
-        // Of another's child nobody here can tell when it is collected; one that waits for that has ended.
-        let grouped = self.adopted.is_none() && process::group_exists(self.pid);
-        !grouped && self.track.members().is_empty()
-    }
 }
 
 /// One profile under supervision.
@@ -191,12 +98,9 @@ impl Member {
     pub fn sample(&mut self, fleet: &Fleet) -> ProfileStatus {
         let mut status = self.status(fleet);
         let Some(live) = self.live.as_mut().filter(|live| live.ended.is_none()) else { return status };
-        let (now, usage) = (epoch_ms(), process::usage_of_tree(live.pid));
-        let (since, before) = live.sampled.unwrap_or((live.record.started_at_ms, Usage::default()));
-        let cpu_ms = usage.cpu_ms.saturating_sub(before.cpu_ms) as f64;
-        status.memory_bytes = Some(usage.memory_bytes);
-        status.cpu_percent = Some((cpu_ms * 1000.0 / now.saturating_sub(since).max(1) as f64).round() / 10.0);
-        live.sampled = Some((now, usage));
+        let (memory_bytes, cpu_percent) = live.sample();
+        status.memory_bytes = Some(memory_bytes);
+        status.cpu_percent = Some(cpu_percent);
         status
     }
 
@@ -266,7 +170,7 @@ impl Member {
             return false;
         }
         live.note_tree();
-        live.ended_for_memory = process::ended_for_memory();
+        live.note_memory_ends();
         let (high, name) = (profile.supervise.memory_high.0, &self.name);
         match live.memory.look(bytes, high) {
             Crossing::Rose => {

@@ -19,6 +19,7 @@ mod journal;
 mod kept;
 pub mod kept_config;
 mod leftovers;
+mod live;
 mod locks;
 mod mailbox;
 mod member;
