@@ -3,6 +3,8 @@
 //! `Ask::of(context, port)?.call(method, params).await` is one call; `.session(&[(method, params)])` opens a connection
 //! with the scopes of all the calls that will be made on it.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{Context, chosen, survey};
@@ -22,6 +24,8 @@ pub struct Ask<'a> {
     /// Where it answers and what goes there.
     pub target: Target,
     own: Option<(Profile, Registry<'a>)>,
+    /// How long a call may take where no time was asked for.
+    pub usual: Duration,
 }
 
 impl<'a> Ask<'a> {
@@ -32,7 +36,7 @@ impl<'a> Ask<'a> {
     pub fn of(context: &'a Context, port: Option<u16>) -> Result<Ask<'a>> {
         let (asked, env) = (asked(context, port)?, &context.environment);
         let ask = match target::for_url(&asked, env) {
-            Some(target) => Ask { context, target: target?, own: None },
+            Some(target) => Ask { context, target: target?, own: None, usual: CALL_TIMEOUT },
             None => Ask::from_profile(context, &asked)?,
         };
         if context.global.verbose {
@@ -55,7 +59,7 @@ impl<'a> Ask<'a> {
             Err(_) => GatewayConfig::default(),
         };
         if let Some(target) = target::for_environment_url(asked, &selection.name, &config, env) {
-            return Ok(Ask { context, target: target?, own: None });
+            return Ok(Ask { context, target: target?, own: None, usual: CALL_TIMEOUT });
         }
         if let Some(sentence) = target::unused(asked, &selection.name, env) {
             context.render.notice(&sentence);
@@ -76,7 +80,12 @@ impl<'a> Ask<'a> {
         let follow = |source: &SecretSource| lookup::look_up(source, &config, env, DISK.read);
         let pins = own_pins(&profile, &config, env)?;
         let target = target::for_profile(asked, &profile, &config, env, pins.as_ref(), &follow)?;
-        Ok(Ask { context, target, own: Some((profile, registry)) })
+        Ok(Ask { context, target, own: Some((profile, registry)), usual: CALL_TIMEOUT })
+    }
+
+    /// The profile, unless a URL is meant.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.own.as_ref().map(|(profile, _)| profile)
     }
 
     /// The profile's name, or the URL where none is meant.
@@ -97,7 +106,6 @@ impl<'a> Ask<'a> {
     ///
     /// # Errors
     /// As [`gateway::open`].
-    #[allow(dead_code, reason = "what the verbs that stream or call twice begin with")]
     pub async fn session(&self, purpose: &str, calls: &[(&str, &Value)]) -> Result<Session> {
         let scopes = scope::union(calls.iter().map(|(method, params)| scope::least(method, params)));
         gateway::open(self.asking(&scopes, purpose)).await
@@ -109,7 +117,7 @@ impl<'a> Ask<'a> {
             own: self.own.as_ref().map(|(profile, registry)| (profile, registry)),
             scopes,
             purpose,
-            limit: self.context.global.timeout.map_or(CALL_TIMEOUT, |limit| limit.0),
+            limit: self.context.global.timeout.map_or(self.usual, |limit| limit.0),
             traceparent: self
                 .context
                 .environment

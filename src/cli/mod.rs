@@ -6,9 +6,12 @@ mod ask;
 mod chosen;
 mod command;
 mod handover;
+mod line;
+mod probed;
 mod render;
 mod survey;
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::future::Future;
 
@@ -29,6 +32,8 @@ pub struct Context {
     pub environment: Environment,
     /// The way to print.
     pub render: Render,
+    /// Whether the one document is printed and tells the failure too.
+    pub told: Cell<bool>,
 }
 
 /// Runs the command line `argv` with the environment `variables` and returns the process's exit code.
@@ -40,7 +45,7 @@ pub fn run(argv: Vec<OsString>, variables: impl Iterator<Item = (OsString, OsStr
         Err(error) => return not_taken(&argv, &error, environment),
     };
     let render = Render::new(args.global.json, args.global.no_color, &environment);
-    let context = Context { global: args.global, environment, render };
+    let context = Context { global: args.global, environment, render, told: Cell::new(false) };
     match command::run(&context, args.command) {
         Ok(()) => 0,
         Err(error) => failed(&context, &error),
@@ -55,7 +60,7 @@ fn not_taken(argv: &[OsString], error: &clap::Error, environment: Environment) -
     if fate == Fate::Mistake {
         return usage(error, render);
     }
-    let context = Context { global, environment, render };
+    let context = Context { global, environment, render, told: Cell::new(false) };
     match command::pass(&context, argv) {
         Ok(()) => 0,
         Err(missing) if fate == Fate::HandOverOrMistake && missing.code() == "openclaw_missing" => {
@@ -68,7 +73,8 @@ fn not_taken(argv: &[OsString], error: &clap::Error, environment: Environment) -
 /// Prints why a command failed and returns the exit code that says the same.
 fn failed(context: &Context, error: &Error) -> u8 {
     // A command that looks for conflicts, or one for many, has printed them; a second document would garble the first.
-    let told = error.kind() == Kind::Conflicts || error.code() == command::SOME_FAILED;
+    let printed = error.kind() == Kind::Conflicts || error.code() == command::SOME_FAILED;
+    let told = printed || context.told.get();
     if !(context.render.is_json() && told) {
         context.render.error(error);
     }

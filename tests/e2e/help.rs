@@ -28,6 +28,16 @@ fn the_first_help_page() {
           gateway      Run or ask the selected profile's gateway
           host         Every gateway on this host, whoever started it
           health       Ask the selected profile's gateway how it is
+          status       Show the selected profile's gateway and what it does
+          nodes        Nodes of the selected gateway
+          devices      Devices of the selected gateway
+          sessions     Sessions of the selected gateway
+          channels     Channels of the selected gateway
+          models       Models of the selected gateway
+          cron         Scheduled jobs of the selected gateway
+          logs         The selected gateway's log
+          dashboard    The selected gateway's page in the browser
+          config       The selected gateway's configuration
           completions  Print the completions of a shell
 
         Options:
@@ -199,11 +209,15 @@ fn the_help_of_the_supervisor_and_of_the_gateway() {
         Usage: openclaw gateway [OPTIONS] <COMMAND>
 
         Commands:
-          run      Run the selected profile's gateway in the foreground
-          stop     Stop the gateway, through whoever runs it
-          restart  Restart the gateway, through whoever runs it
-          health   Ask the gateway how it is
-          call     Call one method of the Gateway protocol
+          run         Run the selected profile's gateway in the foreground
+          stop        Stop the gateway, through whoever runs it
+          restart     Restart the gateway, through whoever runs it
+          health      Ask the gateway how it is
+          status      Show the gateway's place, who listens there, and whether it lets us in
+          probe       Try every configured way to the gateway
+          usage-cost  Show what the models cost
+          stability   Show what the gateway recorded of its own health
+          call        Call one method of the Gateway protocol
 
         Options:
               --profile <NAME>        The profile that is meant (also OPENCLAW_PROFILE)

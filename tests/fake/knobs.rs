@@ -93,6 +93,10 @@ pub struct Knobs {
     /// Appends every frame that a client sends, one a line.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Answers the methods of this JSON object with its values, and no other; a value `{"error": …}` is a failure. A
+    /// token that begins with `wrong` is refused.
+    #[arg(long, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
     /// Writes its argv and environment as one JSON object.
     #[arg(long, value_name = "FILE")]
     pub dump_env: Option<PathBuf>,

@@ -28,6 +28,7 @@ struct Service {
     greeted: AtomicBool,
     rounds: AtomicUsize,
     record: Option<Mutex<File>>,
+    answers: Option<Value>,
 }
 
 /// Serves `listener` from threads of its own.
@@ -46,6 +47,7 @@ pub fn spawn(listener: TcpListener, knobs: &Knobs) -> io::Result<()> {
         greeted: AtomicBool::new(false),
         rounds: AtomicUsize::new(0),
         record: knobs.record.as_ref().map(open).transpose()?,
+        answers: knobs.answers.as_deref().map(recorded).transpose()?,
     });
     if let Some(after) = knobs.close_after {
         return close_after(listener, service, after);
@@ -58,6 +60,11 @@ pub fn spawn(listener: TcpListener, knobs: &Knobs) -> io::Result<()> {
         }
     });
     Ok(())
+}
+
+/// The answers in a file.
+fn recorded(file: &std::path::Path) -> io::Result<Value> {
+    Ok(serde_json::from_str(&std::fs::read_to_string(file)?)?)
 }
 
 /// Serves for `after`, then closes the listener.
@@ -146,16 +153,29 @@ impl Service {
                 return drain(&mut socket.get_mut().stream);
             }
             let request: Value = serde_json::from_str(&text)?;
-            send(&mut socket, &answer(&request))?;
+            send(&mut socket, &answer(&request, self.answers.as_ref()))?;
             self.greeted.store(true, Ordering::SeqCst);
         }
     }
 }
 
 /// The answer to a call.
-fn answer(request: &Value) -> Value {
+fn answer(request: &Value, answers: Option<&Value>) -> Value {
     let id = &request["id"];
-    let payload = match request["method"].as_str().unwrap_or_default() {
+    let method = request["method"].as_str().unwrap_or_default();
+    let wrong = request["params"]["auth"]["token"].as_str().is_some_and(|token| token.starts_with("wrong"));
+    if answers.is_some() && wrong {
+        return json!({"type": "res", "id": id, "ok": false, "error": {
+            "code": "INVALID_REQUEST", "message": "unauthorized: gateway token mismatch (provide gateway auth token)",
+            "details": {"code": "AUTH_TOKEN_MISMATCH"}, "retryable": false}});
+    }
+    if let Some(answer) = answers.and_then(|answers| answers.get(method)) {
+        if let Some(error) = answer.get("error") {
+            return json!({"type": "res", "id": id, "ok": false, "error": error});
+        }
+        return json!({"type": "res", "id": id, "ok": true, "payload": answer});
+    }
+    let payload = match method {
         "connect" => hello(&request["params"]),
         "health" => json!({"ok": true, "ts": 1, "durationMs": 0, "channels": {}, "agents": []}),
         other => {

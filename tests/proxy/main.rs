@@ -5,6 +5,8 @@
 // a part is used here.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods, dead_code)]
 
+#[path = "../e2e/fake.rs"]
+mod fake;
 #[path = "../e2e/look.rs"]
 mod look;
 #[path = "../e2e/ports.rs"]
@@ -13,6 +15,11 @@ mod ports;
 mod world;
 
 mod calls;
+mod codes;
 mod contexts;
 mod passing;
 mod power;
+mod read_real;
+mod recorded;
+mod shapes;
+mod tables;

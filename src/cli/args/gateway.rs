@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::asking::Stability;
+
 /// `openclaw gateway …`
 #[derive(Debug, Subcommand)]
 pub enum Gateway {
@@ -17,6 +19,25 @@ pub enum Gateway {
     Restart,
     /// Ask the gateway how it is
     Health(Port),
+    /// Show the gateway's place, who listens there, and whether it lets us in
+    Status {
+        /// Ask for its state too, and fail when it does not tell
+        #[arg(long)]
+        require_rpc: bool,
+        /// Do not connect
+        #[arg(long)]
+        no_probe: bool,
+    },
+    /// Try every configured way to the gateway
+    Probe,
+    /// Show what the models cost
+    UsageCost {
+        /// Of how many days
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=366))]
+        days: u32,
+    },
+    /// Show what the gateway recorded of its own health
+    Stability(Stability),
     /// Call one method of the Gateway protocol
     Call {
         /// The method, for example status

@@ -1,8 +1,11 @@
 //! What can be typed, as clap sees it. No logic: a parsed value says exactly what was written.
 
+mod asking;
 mod gateway;
 mod host;
+mod nodes;
 mod profile;
+mod sessions;
 mod supervisor;
 
 use std::path::PathBuf;
@@ -11,9 +14,12 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::base::Span;
 
+pub use asking::{Channels, Config, Cron, Dashboard, GatewayLogs, Models, Status};
 pub use gateway::{Gateway, Port};
 pub use host::Host;
+pub use nodes::{Devices, Node, Nodes};
 pub use profile::{Adopt, Clone, Create, Exec, Logs, Profile, Rm, RuntimeArg, Sharing, Start, Use};
+pub use sessions::{History, Sessions};
 pub use supervisor::Supervisor;
 
 /// Profile-isolated multi-gateway supervisor for OpenClaw.
@@ -87,6 +93,33 @@ pub enum Command {
     Host(Host),
     /// Ask the selected profile's gateway how it is
     Health(Port),
+    /// Show the selected profile's gateway and what it does
+    Status(Status),
+    /// Nodes of the selected gateway
+    #[command(subcommand)]
+    Nodes(Nodes),
+    /// Devices of the selected gateway
+    #[command(subcommand)]
+    Devices(Devices),
+    /// Sessions of the selected gateway
+    #[command(subcommand)]
+    Sessions(Sessions),
+    /// Channels of the selected gateway
+    #[command(subcommand)]
+    Channels(Channels),
+    /// Models of the selected gateway
+    #[command(subcommand)]
+    Models(Models),
+    /// Scheduled jobs of the selected gateway
+    #[command(subcommand)]
+    Cron(Cron),
+    /// The selected gateway's log
+    Logs(GatewayLogs),
+    /// The selected gateway's page in the browser
+    Dashboard(Dashboard),
+    /// The selected gateway's configuration
+    #[command(subcommand)]
+    Config(Config),
     /// Print the completions of a shell
     Completions {
         /// The shell

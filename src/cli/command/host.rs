@@ -59,14 +59,19 @@ pub fn conflicts(context: &Context, explain: bool) -> Result<()> {
     Err(Error::new(Kind::Conflicts, "host_conflicts", format!("{found} conflicts were found")))
 }
 
-fn look(context: &Context) -> Result<HostReport> {
+/// Looks at the whole host.
+///
+/// # Errors
+/// When the profiles of this user cannot be listed.
+pub fn look(context: &Context) -> Result<HostReport> {
     let registry = survey::registry(context)?;
     let user = process::user_name(process::own_user());
     let profiles = census::profiles(&registry)?;
+    let environment = &context.environment;
     // Files on one thread, processes on the other: neither needs what the other finds.
     let (units, (gateways, in_the_way)) = std::thread::scope(|scope| {
-        let units = scope.spawn(|| found_units(&context.environment, user.as_deref()));
-        let seen = census::gateways_and_others(&profiles, &context.environment);
+        let units = scope.spawn(|| found_units(environment, user.as_deref()));
+        let seen = census::gateways_and_others(&profiles, environment);
         (units.join(), seen)
     });
     let units = units.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;

@@ -3,24 +3,38 @@
 mod adopt;
 mod all;
 mod allow;
+mod channels;
 mod check;
 mod clone;
 mod completions;
+mod config_get;
 mod create;
+mod cron;
+mod dashboard;
+mod devices;
 mod environment;
 mod exec;
 mod gateway_call;
+mod gateway_logs;
 mod gateway_power;
+mod gateway_probe;
 mod gateway_run;
+mod gateway_status;
+mod gateway_usage;
 mod host;
 mod list;
 mod logs;
+mod models;
+mod nodes;
 mod pass;
 mod restart;
 mod rm;
 mod rollback;
+mod sessions;
 mod show;
 mod start;
+mod status;
+mod status_deep;
 mod stop;
 mod supervisor_reload;
 mod supervisor_run;
@@ -49,17 +63,38 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Supervisor(Supervisor::Stop) => block_on(supervisor_stop::run(context)),
         Command::Host(Host::Status) => host::status(context),
         Command::Host(Host::Conflicts { explain }) => host::conflicts(context, explain),
-        Command::Gateway(Gateway::Run { port }) => gateway_run::run(context, port),
-        Command::Gateway(Gateway::Stop) => block_on(gateway_power::run(context, Order::Stop)),
-        Command::Gateway(Gateway::Restart) => block_on(gateway_power::run(context, Order::Restart)),
-        Command::Gateway(Gateway::Health(at)) | Command::Health(at) => {
-            block_on(gateway_call::health(context, at.port))
-        }
-        Command::Gateway(Gateway::Call { method, params, expect_final, port }) => {
-            block_on(gateway_call::call(context, port.port, (&method, &params), expect_final))
-        }
+        Command::Gateway(command) => gateway(context, command),
+        Command::Health(at) => block_on(gateway_call::health(context, at.port)),
+        Command::Status(status) => block_on(status::run(context, &status)),
+        Command::Nodes(command) => block_on(nodes::run(context, &command)),
+        Command::Devices(command) => block_on(devices::run(context, &command)),
+        Command::Sessions(command) => block_on(sessions::run(context, &command)),
+        Command::Channels(command) => block_on(channels::run(context, &command)),
+        Command::Models(command) => block_on(models::run(context, &command)),
+        Command::Cron(command) => block_on(cron::run(context, &command)),
+        Command::Logs(logs) => block_on(gateway_logs::run(context, &logs)),
+        Command::Dashboard(dashboard) => block_on(dashboard::run(context, &dashboard)),
+        Command::Config(command) => block_on(config_get::run(context, &command)),
         Command::Completions { shell } => completions::completions(context, shell),
         Command::Man => completions::man(context),
+    }
+}
+
+fn gateway(context: &Context, command: Gateway) -> Result<()> {
+    match command {
+        Gateway::Run { port } => gateway_run::run(context, port),
+        Gateway::Stop => block_on(gateway_power::run(context, Order::Stop)),
+        Gateway::Restart => block_on(gateway_power::run(context, Order::Restart)),
+        Gateway::Health(at) => block_on(gateway_call::health(context, at.port)),
+        Gateway::Status { require_rpc, no_probe } => {
+            block_on(gateway_status::run(context, require_rpc, no_probe))
+        }
+        Gateway::Probe => block_on(gateway_probe::run(context)),
+        Gateway::UsageCost { days } => block_on(gateway_usage::cost(context, days)),
+        Gateway::Stability(stability) => block_on(gateway_usage::stability(context, stability.limit)),
+        Gateway::Call { method, params, expect_final, port } => {
+            block_on(gateway_call::call(context, port.port, (&method, &params), expect_final))
+        }
     }
 }
 

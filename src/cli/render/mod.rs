@@ -1,6 +1,8 @@
 //! The only place that prints. Results go to standard output, everything else to standard error; with
 //! `--json` standard output carries exactly one document.
 
+pub mod cell;
+mod listing;
 mod progress;
 mod table;
 
@@ -14,6 +16,7 @@ use crate::base::record::{ProfileStatus, SupervisorStatus};
 use crate::conflict::host::{FoundGateway, HostReport};
 use crate::profile::Environment;
 
+pub use listing::Listing;
 pub use progress::Progress;
 
 /// A number of profiles in words.
@@ -26,6 +29,7 @@ pub fn profiles_counted(count: usize) -> String {
 pub struct Render {
     json: bool,
     colour: bool,
+    columns: Option<u16>,
 }
 
 impl Render {
@@ -33,7 +37,15 @@ impl Render {
     pub fn new(json: bool, no_color: bool, environment: &Environment) -> Self {
         let wanted =
             !no_color && environment.get("NO_COLOR").is_none() && environment.get("TERM") != Some("dumb");
-        Render { json, colour: wanted && std::io::stdout().is_terminal() }
+        let terminal = std::io::stdout().is_terminal();
+        // A terminal is asked for its width; elsewhere somebody may say which one is wanted.
+        let columns = environment.get("COLUMNS").filter(|_| !terminal).and_then(|text| text.parse().ok());
+        Render { json, colour: wanted && terminal, columns }
+    }
+
+    /// Whether standard output is a terminal.
+    pub fn is_terminal(self) -> bool {
+        std::io::stdout().is_terminal()
     }
 
     /// Whether one JSON document is wanted.
@@ -141,6 +153,21 @@ impl Render {
             "\ntalk to it: openclaw --profile {name} health\nits output: openclaw profile logs {name} -f\n\
              stop it:    openclaw profile stop {name}\n"
         ));
+    }
+
+    /// Makes room for the same thing once more: a clean screen on a terminal, nothing elsewhere.
+    pub fn again(self) {
+        if self.is_terminal() && !self.json {
+            self.text("\u{1b}[H\u{1b}[2J");
+        }
+    }
+
+    /// Prints what a gateway answered: `document` itself, or its table.
+    pub fn answer(self, document: &Value, listing: impl FnOnce(&Value) -> Listing) {
+        if self.json {
+            return self.document(document);
+        }
+        self.text(&listing(document).text(self.columns));
     }
 
     /// Prints gateways as a table.

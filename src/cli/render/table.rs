@@ -64,7 +64,8 @@ pub fn conflict(conflict: &Conflict) -> String {
     text
 }
 
-fn trimmed(table: &Table) -> String {
+/// The table without blanks at the ends of its lines.
+pub fn trimmed(table: &Table) -> String {
     table.to_string().lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
@@ -167,7 +168,7 @@ fn confined(profile: &ProfileStatus) -> Option<String> {
 }
 
 /// A length of time as people read it, to the second.
-fn age(millis: u64) -> String {
+pub fn age(millis: u64) -> String {
     humantime::format_duration(Duration::from_secs(millis / 1000)).to_string()
 }
 

@@ -1,0 +1,142 @@
+//! `status`: the selected profile's gateway and what it does; with `--deep` the host around it, with `--watch`
+//! again and again.
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::gateway_status::{service, url};
+use super::status_deep;
+use crate::base::Result;
+use crate::cli::Context;
+use crate::cli::args::Status;
+use crate::cli::line::{Asker, selected};
+use crate::cli::probed::{Probed, own_presence};
+use crate::cli::render::{Listing, cell};
+use crate::client::gateway::CALL_TIMEOUT;
+use crate::profile::Profile;
+
+/// Shows it.
+///
+/// # Errors
+/// What the connection met; the document is printed all the same. While it is watched that ends nothing.
+pub async fn run(context: &Context, status: &Status) -> Result<()> {
+    let Some(distance) = status.watch else { return once(context, status.deep).await };
+    loop {
+        context.render.again();
+        // What failed stands in what was printed.
+        drop(once(context, status.deep).await);
+        sleep(distance.0).await;
+    }
+}
+
+async fn once(context: &Context, deep: bool) -> Result<()> {
+    let profile = selected(context)?;
+    let asker = Asker::new(context, CALL_TIMEOUT);
+    let mut calls = vec![
+        ("status", json!({ "includeChannelSummary": false })),
+        ("system-presence", json!({})),
+        ("health", if deep { json!({ "probe": true }) } else { json!({}) }),
+    ];
+    if deep {
+        calls.push(("last-heartbeat", json!({})));
+    }
+    let mut probed = Probed::look(&asker, &calls).await;
+    let mut document = document(context, &profile, &mut probed);
+    if deep {
+        document["lastHeartbeat"] = probed.answers[3].take();
+        document["host"] = status_deep::host(context, &profile, probed.version())?;
+    }
+    context.render.answer(&document, table);
+    context.told.set(true);
+    probed.error.map_or(Ok(()), Err)
+}
+
+fn document(context: &Context, profile: &Profile, probed: &mut Probed) -> Value {
+    let mut document = probed.answers[0].take();
+    if !document.is_object() {
+        document = json!({ "runtimeVersion": probed.version() });
+    }
+    let health = probed.answers[2].take();
+    let agents: Vec<Value> = health["agents"].as_array().into_iter().flatten().map(agent).collect();
+    let error = probed.error.as_ref();
+    document["profile"] = json!(profile.name.as_str());
+    document["os"] = os();
+    document["gateway"] = json!({
+        "mode": if profile.remote.is_some() { "remote" } else { "local" },
+        "url": url(profile), "urlSource": "local loopback", "misconfigured": false,
+        "reachable": error.is_none(), "connectLatencyMs": probed.latency_ms,
+        "self": own_presence(&probed.answers[1]), "error": error.map(ToString::to_string),
+        "authWarning": error.filter(|error| error.code() == "gateway_auth_refused").map(|error| error.message()),
+        "version": probed.version(),
+    });
+    document["gatewayService"] = service(profile);
+    document["agents"] = json!({
+        "defaultId": health["defaultAgentId"], "totalSessions": health["sessions"]["count"].as_u64().unwrap_or(0),
+        "agents": agents, "bootstrapPendingCount": 0, "ownership": null, "selectionRequired": null,
+    });
+    document["channels"] = health["channelOrder"].clone();
+    document["health"] = health;
+    document["cliVersion"] = json!(env!("CARGO_PKG_VERSION"));
+    if context.global.verbose
+        && let Some(error) = error
+    {
+        document["remedy"] = json!(error.remedy_text());
+    }
+    document
+}
+
+/// An agent as the real program's status tells it; what only its files say is not told.
+fn agent(told: &Value) -> Value {
+    let (sessions, last) = (&told["sessions"], &told["sessions"]["recent"][0]);
+    json!({
+        "id": told["agentId"], "workspaceDir": null, "bootstrapPending": null, "sessionsPath": sessions["path"],
+        "sessionsCount": sessions["count"], "lastUpdatedAt": last["updatedAt"], "lastActiveAgeMs": last["age"],
+    })
+}
+
+/// The system that this program runs on, in Node's words.
+fn os() -> Value {
+    let platform = if std::env::consts::OS == "macos" { "darwin" } else { std::env::consts::OS };
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    json!({ "platform": platform, "arch": arch, "label": format!("{platform} ({arch})") })
+}
+
+fn table(document: &Value) -> Listing {
+    let mut listing = Listing::new(&["STATUS", ""], "nothing is known");
+    let mut fact = |name: &str, value: String| listing.row([name.to_owned(), value]);
+    let gateway = &document["gateway"];
+    fact("profile", cell::text(&document["profile"]));
+    fact(
+        "gateway",
+        match gateway["reachable"].as_bool() {
+            Some(true) => format!("ready, answered in {} ms", cell::text(&gateway["connectLatencyMs"])),
+            _ => cell::text(&gateway["error"]),
+        },
+    );
+    fact("url", cell::text(&gateway["url"]));
+    fact("version", cell::first(&[&gateway["version"], &document["runtimeVersion"]]));
+    let service = &document["gatewayService"];
+    fact("supervisor", if service["loaded"] == true { "managed" } else { "not managed" }.into());
+    if gateway["reachable"] == true {
+        let agents = document["agents"]["agents"].as_array().map_or(0, Vec::len);
+        fact("agents", format!("{agents} (default {})", cell::text(&document["agents"]["defaultId"])));
+        fact("sessions", cell::text(&document["agents"]["totalSessions"]));
+        fact("channels", cell::list(&document["channels"]));
+        let tasks = &document["tasks"];
+        fact(
+            "tasks",
+            format!("{} active, {} failed", cell::text(&tasks["active"]), cell::text(&tasks["failures"])),
+        );
+        let degraded =
+            document["eventLoop"]["degraded"] == true || document["modelRuntime"]["degraded"] == true;
+        fact("load", if degraded { "degraded" } else { "normal" }.into());
+    }
+    if document["host"].is_object() {
+        status_deep::facts(&document["host"], &mut fact);
+    }
+    listing
+}

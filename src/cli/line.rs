@@ -1,0 +1,148 @@
+//! How the verbs that read ask their gateway: a connection for the calls that a verb names, and a clear word where the
+//! gateway does not have one of them.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::ask::Ask;
+use super::{Context, chosen, survey};
+use crate::base::record::Runtime;
+use crate::base::{Error, Kind, Result};
+use crate::client::gateway::CALL_TIMEOUT;
+use crate::client::session::Session;
+use crate::host::lock::Record;
+use crate::profile::Profile;
+use crate::wire::HelloOk;
+
+/// How many methods of a gateway are listed where it lacks one.
+const LISTED: usize = 12;
+
+/// Calls one method on a connection of its own.
+///
+/// # Errors
+/// As [`Ask::call`]; code `method_unknown` where the gateway has no such method.
+pub async fn ask(context: &Context, method: &str, params: Value) -> Result<Value> {
+    ask_within(context, method, params, CALL_TIMEOUT).await
+}
+
+/// The same with another time than the usual one, where none was asked for.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_within(context: &Context, method: &str, params: Value, usual: Duration) -> Result<Value> {
+    let asker = Asker::new(context, usual)?;
+    let mut line = asker.open(&[method]).await?;
+    let answer = line.ask(method, params).await;
+    line.close().await;
+    answer
+}
+
+/// Whom the verbs ask.
+pub struct Asker<'c>(Ask<'c>);
+
+impl<'c> Asker<'c> {
+    /// Finds the gateway that is meant and its credential; `usual` is the time a call may take where none was asked for.
+    ///
+    /// # Errors
+    /// As [`Ask::of`].
+    pub fn new(context: &'c Context, usual: Duration) -> Result<Self> {
+        let mut ask = Ask::of(context, None)?;
+        ask.usual = usual;
+        Ok(Asker(ask))
+    }
+
+    /// Where the gateway answers.
+    pub fn url(&self) -> &str {
+        &self.0.target.endpoint.url
+    }
+
+    /// Opens a connection for `methods`, with the least scopes that they need.
+    ///
+    /// # Errors
+    /// As [`Ask::session`].
+    pub async fn open(&self, methods: &[&str]) -> Result<Line<'_>> {
+        let calls: Vec<(&str, &Value)> = methods.iter().map(|method| (*method, &Value::Null)).collect();
+        let purpose = format!("cli:{}", methods.first().unwrap_or(&"connect"));
+        Ok(Line { profile: self.0.profile(), session: self.0.session(&purpose, &calls).await? })
+    }
+}
+
+/// An open connection.
+pub struct Line<'a> {
+    profile: Option<&'a Profile>,
+    session: Session,
+}
+
+impl Line<'_> {
+    /// What the gateway granted.
+    pub fn hello(&self) -> &HelloOk {
+        self.session.hello()
+    }
+
+    /// Calls `method`.
+    ///
+    /// # Errors
+    /// As [`ask`].
+    pub async fn ask(&mut self, method: &str, params: Value) -> Result<Value> {
+        let answer = self.session.call(method, params).await;
+        answer.map_err(|error| {
+            let told = error.message().contains(&format!("unknown method: {method}"));
+            // To whoever is no administrator a gateway tells of a method that it does not know only this.
+            let hidden = error.message().contains("missing scope: operator.admin")
+                && !self.hello().features.methods.iter().any(|known| known == method);
+            if told || hidden { lacks(method, self.profile, self.hello()) } else { error }
+        })
+    }
+
+    /// Says goodbye.
+    pub async fn close(self) {
+        self.session.close().await;
+    }
+}
+
+/// What is said where a gateway does not have `method`.
+fn lacks(method: &str, profile: Option<&Profile>, hello: &HelloOk) -> Error {
+    let record = profile.and_then(|profile| {
+        let state_dir = &profile.paths.state_dir;
+        Record::read(state_dir).filter(|record| record.is_proved(state_dir))
+    });
+    let embedded = record.is_some_and(|record| record.runtime == Runtime::Embedded);
+    let kind = if embedded { "embedded" } else { "another program" };
+    let methods = &hello.features.methods;
+    let has = match methods.len() {
+        0..=LISTED => methods.join(", "),
+        many => format!("{many} others"),
+    };
+    let message =
+        format!("this gateway has no {method} ({kind}; version {}; it has {has})", hello.server.version);
+    let error = Error::new(Kind::Failed, "method_unknown", message)
+        .remedy("the real OpenClaw has it; a profile's runtime stands in its manifest");
+    match profile {
+        Some(profile) => error.profile(&profile.name),
+        None => error,
+    }
+}
+
+/// The profile that the flags, the environment and `profile use` mean.
+pub fn selected(context: &Context) -> Result<Profile> {
+    let flags = chosen::flags(context);
+    let selection = chosen::selection(context)?;
+    let registry = survey::registry(context)?;
+    let profile = registry.load_with(&selection.name, &flags).or_else(|error| {
+        if error.code() != "profile_unknown" {
+            return Err(error);
+        }
+        Err(chosen::unknown(&selection, &registry.names()?))
+    })?;
+    if context.global.verbose {
+        context.render.notice(&format!(
+            "profile {} (from {}), port {} (from {})",
+            profile.name,
+            selection.source.as_str(),
+            profile.port,
+            profile.port_source.as_str()
+        ));
+    }
+    Ok(profile)
+}
