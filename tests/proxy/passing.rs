@@ -132,7 +132,7 @@ fn the_real_one_is_found_by_what_it_is() {
 #[test]
 fn aliases_do_not_loop_and_a_loop_ends() {
     let world = world();
-    let said = run(&world, &[], &["profile", "exec", "work", "--", "openclaw", "config", "get"]).ok();
+    let said = run(&world, &[], &["profile", "exec", "work", "--", "openclaw", "config", "unset", "x"]).ok();
     has(&said, &["word <config>".into(), "OPENCLAW_PROFILE=work".into()]);
     // Wrappers that come back here, at once, through `profile exec`, and as children.
     for again in [

@@ -144,7 +144,7 @@ fn every_verb_calls_what_it_must_with_the_least_scopes() {
         let scopes: Vec<Value> = connects.map(|frame| frame["params"]["scopes"].clone()).collect();
         let wanted = match verb {
             "health" | "gateway health" => json!([]),
-            "nodes list" => json!(["operator.read", "operator.pairing"]),
+            "nodes list" => json!(["operator.pairing", "operator.read"]),
             "nodes pending" | "devices list" => json!(["operator.pairing"]),
             _ => json!(["operator.read"]),
         };

@@ -50,7 +50,23 @@ fn tables_at_three_widths() {
           }
         }
     "#);
-    assert_snapshot!(all("60"), @"");
-    assert_snapshot!(all("100"), @"");
-    assert_snapshot!(all("160"), @"");
+    assert_snapshot!(all("60"), @r"
+         CHANNEL   ACCOUNT  STATE                   LAST ERROR
+         Telegram  default  running, not connected  unauthorized
+         MODEL         NAME         INPUT        CONTEXT  AVAILABLE
+         openai/gpt-6  GPT-6 Astra  text, image  200000   yes
+         -astra
+    ");
+    assert_snapshot!(all("100"), @r"
+         CHANNEL   ACCOUNT  STATE                   LAST ERROR
+         Telegram  default  running, not connected  unauthorized
+         MODEL               NAME         INPUT        CONTEXT  AVAILABLE
+         openai/gpt-6-astra  GPT-6 Astra  text, image  200000   yes
+    ");
+    assert_snapshot!(all("160"), @r"
+         CHANNEL   ACCOUNT  STATE                   LAST ERROR
+         Telegram  default  running, not connected  unauthorized
+         MODEL               NAME         INPUT        CONTEXT  AVAILABLE
+         openai/gpt-6-astra  GPT-6 Astra  text, image  200000   yes
+    ");
 }
