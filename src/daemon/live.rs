@@ -1,12 +1,16 @@
 //! One run of a gateway as the supervisor follows it: its process and whatever that made, its output, what the probes
 //! saw, and how it ends.
 
+use std::io;
+
+use nix::sys::signal::Signal;
 use tokio::task::AbortHandle;
 
 use super::adoption::RunRecord;
 use super::capture::Capture;
 use super::ready::Seen;
 use crate::access::peer::Led;
+use crate::host::census;
 use crate::host::clock::epoch_ms;
 use crate::host::handle::Handle;
 use crate::host::process::{self, Usage};
@@ -23,7 +27,9 @@ pub struct Live {
     pub pid: u32,
     /// What is on record of it.
     pub record: RunRecord,
-    /// A hold on a leader that is not our child: one that was adopted.
+    /// What it runs, as it shows itself.
+    pub argv: Vec<String>,
+    /// A hold on a leader that this process did not spawn: one that was adopted, or made by the leader before it.
     pub adopted: Option<Handle>,
     /// Its output.
     pub capture: Capture,
@@ -59,6 +65,7 @@ impl Live {
             run,
             pid,
             record,
+            argv: census::command_line(pid).map(|line| line.argv).unwrap_or_default(),
             adopted: None,
             capture,
             prober: None,
@@ -84,6 +91,25 @@ impl Live {
     /// Whom it is led by, and whether it is confined.
     pub fn led(&self) -> Led {
         Led { leader: self.pid, confined: self.record.confinement.is_in_force() }
+    }
+
+    /// Looks again at what it runs: between fork and exec it has the words of its maker, and a title may come later.
+    pub fn read_argv(&mut self) {
+        if let Some(line) = census::command_line(self.pid) {
+            self.argv = line.argv;
+        }
+    }
+
+    /// Sends `signal` to the leader and, where it leads one, to its group.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn signal_leader(&self, signal: Signal) -> io::Result<()> {
+        match &self.adopted {
+            Some(held) if !process::leads_group(self.pid) => held.signal(signal),
+            // The leader is our unreaped child, or its group still has members: the number cannot be another's.
+            _ => process::signal_group(self.pid, signal),
+        }
     }
 
     /// Remembers who is in its tree, while it has a leader.

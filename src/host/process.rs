@@ -212,6 +212,11 @@ pub fn signal_group(leader: u32, signal: Signal) -> io::Result<()> {
     }
 }
 
+/// Whether `pid` leads a process group.
+pub fn leads_group(pid: u32) -> bool {
+    system::group_of(pid) == Some(u64::from(pid))
+}
+
 /// Whether the process group of `leader` has a member, zombies included.
 pub fn group_exists(leader: u32) -> bool {
     signal::killpg(Pid::from_raw(leader as i32), None) != Err(Errno::ESRCH)

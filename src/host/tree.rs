@@ -107,6 +107,14 @@ impl Track {
         found
     }
 
+    /// The process to which the run's leader, which ran `argv` and has ended, left its place: a member that runs the
+    /// same and holds the claim. What only holds the claim, or the listening socket, was left behind.
+    pub fn successor(&self, argv: &[String]) -> Option<Handle> {
+        let same = |pid: u32| system::command_line(pid).is_some_and(|line| line.argv == argv);
+        let mut members = self.members().into_iter();
+        members.find(|member| same(member.pid) && self.holds(member.pid)).map(|member| member.handle)
+    }
+
     fn look(&self) -> Vec<Member> {
         let mut found = Vec::new();
         if self.everywhere {

@@ -328,6 +328,7 @@ impl Member {
             | Event::Ready { .. }
             | Event::Probed { .. }
             | Event::Hung { .. }
+            | Event::Replaced { .. }
             | Event::Exited { .. } => Vec::new(),
         }
     }

@@ -18,6 +18,9 @@
 //! `changed` (the files that decide how it runs) means something in Broken alone: Launching: forget the failures in
 //! a row, spawn; the hour's budget goes on (nothing, while draining or when it comes too often).
 //!
+//! `replaced` (the child ended by itself and left its place to a process of its own making) means something in Starting
+//! and Ready alone: Starting, as a new run: probe, arm limit (Stopping, a failure, when the hour's budget is spent).
+//!
 //! | condition \ event | progress | ready | probed | hung | exited | deadline |
 //! |---|---|---|---|---|---|---|
 //! | Down | - | ! | - | - | ! | - |
@@ -129,6 +132,7 @@ impl Instance {
             (Starting, Event::Ready { .. }) => turn.become_ready(),
             (Ready, Event::Probed { healthy, .. }) => turn.probed(healthy),
             (Ready, Event::Hung { .. }) => turn.fail_and_stop(Reason::Hung),
+            (Starting | Ready, Event::Replaced { .. }) => turn.replaced(),
 
             (Starting, Event::Exited { exit, .. }) => turn.by_policy(Reason::Exited(exit), true),
             (Ready, Event::Exited { exit, .. }) => turn.ready_run_ended(exit),
@@ -146,7 +150,8 @@ impl Instance {
             | (Down | Broken, Event::Deadline { .. })
             | (Down | Launching | Starting | Ready | Stopping | Resting, Event::Changed) => {}
 
-            (Launching | Starting | Ready | Stopping | Resting | Broken, Event::Adopted)
+            (Launching | Down | Stopping | Resting | Broken, Event::Replaced { .. })
+            | (Launching | Starting | Ready | Stopping | Resting | Broken, Event::Adopted)
             | (
                 Down | Starting | Ready | Stopping | Resting | Broken,
                 Event::Spawned { .. } | Event::SpawnFailed { .. },
@@ -362,6 +367,7 @@ mod tests {
                 "lost" => Event::Probed { run, healthy: false },
                 "found" => Event::Probed { run, healthy: true },
                 "hung" => Event::Hung { run },
+                "replaced" => Event::Replaced { run },
                 "exit 0" => Event::Exited { run, exit: Exit::code(0) },
                 "exit 1" => Event::Exited { run, exit: Exit::code(1) },
                 "exit 78" => Event::Exited { run, exit: Exit::code(78) },
@@ -400,13 +406,13 @@ mod tests {
         }
     }
 
-    const WORDS: [&str; 15] = [
+    const WORDS: [&str; 16] = [
         "up", "down", "drain", "changed", "adopted", "spawned", "no spawn", "refused", "progress", "ready",
-        "lost", "hung", "exit 0", "exit 1", "deadline",
+        "lost", "hung", "replaced", "exit 0", "exit 1", "deadline",
     ];
 
     /// The table, one line a condition: for each event of [`WORDS`] the condition it leads to and the actions.
-    const CELLS: [(Condition, [(Condition, &str); 15]); 7] = [
+    const CELLS: [(Condition, [(Condition, &str); 16]); 7] = [
         (
             Down,
             [
@@ -424,6 +430,7 @@ mod tests {
                 (Down, ""),
                 (Down, "!"),
                 (Down, "!"),
+                (Down, "!"),
                 (Down, ""),
             ],
         ),
@@ -438,6 +445,7 @@ mod tests {
                 (Starting, "probe arm publish"),
                 (Resting, "failed arm publish"),
                 (Broken, "failed gave-up publish"),
+                (Launching, "!"),
                 (Launching, "!"),
                 (Launching, "!"),
                 (Launching, "!"),
@@ -462,6 +470,7 @@ mod tests {
                 (Ready, "arm publish"),
                 (Starting, ""),
                 (Starting, ""),
+                (Starting, "probe arm publish"),
                 (Resting, "failed arm publish"),
                 (Resting, "failed arm publish"),
                 (Stopping, "term arm publish"),
@@ -482,6 +491,7 @@ mod tests {
                 (Ready, ""),
                 (Ready, "publish"),
                 (Stopping, "term arm publish"),
+                (Starting, "probe arm publish"),
                 (Resting, "failed arm publish"),
                 (Resting, "failed arm publish"),
                 (Ready, ""),
@@ -502,6 +512,7 @@ mod tests {
                 (Stopping, ""),
                 (Stopping, ""),
                 (Stopping, ""),
+                (Stopping, "!"),
                 (Down, "disarm publish"),
                 (Down, "disarm publish"),
                 (Stopping, "kill arm publish"),
@@ -524,6 +535,7 @@ mod tests {
                 (Resting, ""),
                 (Resting, "!"),
                 (Resting, "!"),
+                (Resting, "!"),
                 (Launching, "spawn publish"),
             ],
         ),
@@ -542,6 +554,7 @@ mod tests {
                 (Broken, "!"),
                 (Broken, ""),
                 (Broken, ""),
+                (Broken, "!"),
                 (Broken, "!"),
                 (Broken, "!"),
                 (Broken, ""),
@@ -566,7 +579,8 @@ mod tests {
                 assert_eq!(words.join(" "), expected, "{condition:?} + {name}");
                 assert_eq!(life.instance.condition, next, "{condition:?} + {name}");
                 let launched = actions.iter().any(|action| word(action) == "spawn") || *name == "adopted";
-                let moved = launched && next != condition;
+                let replaced = *name == "replaced" && matches!(condition, Starting | Ready);
+                let moved = launched && next != condition || replaced;
                 assert_eq!(life.instance.run, if moved { run.next() } else { run }, "{condition:?} + {name}");
             }
         }
@@ -578,6 +592,7 @@ mod tests {
         for condition in CONDITIONS {
             assert_eq!(text.matches(&format!("//! | {condition:?} |")).count(), 2, "{condition:?}");
         }
+        assert!(text.contains("//! `replaced` ("));
         for event in ["want up", "want down", "drain", "adopted", "spawned", "spawn failed"] {
             assert!(text.contains(&format!("| {event} ")), "{event}");
         }
@@ -585,7 +600,8 @@ mod tests {
 
     #[test]
     fn what_belongs_to_another_run_is_dropped_at_the_door() {
-        let children = ["spawned", "no spawn", "refused", "progress", "ready", "lost", "hung", "exit 1"];
+        let children =
+            ["spawned", "no spawn", "refused", "progress", "ready", "lost", "hung", "replaced", "exit 1"];
         for condition in CONDITIONS {
             for name in children {
                 let mut life = Life::at(condition);

@@ -64,6 +64,12 @@ pub enum Event {
         /// Whether every layer answered.
         healthy: bool,
     },
+    /// The child has ended by itself and left its place to a process of its own making, which goes on as the run
+    /// after it.
+    Replaced {
+        /// Of which launch the one that ended was.
+        run: Run,
+    },
     /// The child is alive and does nothing: repeated lost probes and evidence say so.
     Hung {
         /// Of which launch.
@@ -93,6 +99,7 @@ impl Event {
             | Event::Ready { run }
             | Event::Probed { run, .. }
             | Event::Hung { run }
+            | Event::Replaced { run }
             | Event::Exited { run, .. } => Some(run),
             Event::WantUp
             | Event::WantDown
@@ -159,6 +166,8 @@ pub enum Reason {
     StartTimeout,
     /// It was alive and did nothing.
     Hung,
+    /// It replaced itself more often than the hour's budget allows.
+    Replaced,
     /// It could not be made.
     SpawnFailed,
 }
@@ -168,6 +177,7 @@ impl fmt::Display for Reason {
         match self {
             Reason::Exited(exit) => exit.fmt(f),
             Reason::StartTimeout => f.write_str("it was not ready before its start deadline passed"),
+            Reason::Replaced => f.write_str("it replaced itself too often"),
             Reason::Hung => f.write_str("it was alive but answered nothing"),
             Reason::SpawnFailed => f.write_str("it could not be launched"),
         }

@@ -106,6 +106,17 @@ impl<'a> Turn<'a> {
         self.begin();
     }
 
+    /// It counts as an unasked launch: one that replaces itself without end is ended when the hour's budget is.
+    pub(super) fn replaced(&mut self) {
+        let spent = !self.instance.attempts.allow(self.now, self.policy.budget());
+        self.instance.attempts.note(self.now);
+        self.instance.run = self.instance.run.next();
+        match spent {
+            true => self.fail_and_stop(Reason::Replaced),
+            false => self.begin(),
+        }
+    }
+
     pub(super) fn begin(&mut self) {
         self.instance.degraded = false;
         if self.instance.target() == Intent::Down {
@@ -190,7 +201,7 @@ impl<'a> Turn<'a> {
     pub(super) fn by_policy(&mut self, reason: Reason, failure: bool) {
         let (config, clean) = match reason {
             Reason::Exited(exit) => (exit.is_config(), exit.is_clean()),
-            Reason::StartTimeout | Reason::Hung | Reason::SpawnFailed => (false, false),
+            Reason::StartTimeout | Reason::Hung | Reason::Replaced | Reason::SpawnFailed => (false, false),
         };
         if failure {
             self.failed(reason);

@@ -16,6 +16,7 @@ mod serve;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use nix::sys::signal::{SigSet, Signal, raise};
 
-use knobs::Knobs;
+use knobs::{Knobs, Renewal};
 
 fn main() -> ExitCode {
     match run(&Knobs::parse()) {
@@ -48,6 +49,9 @@ fn run(knobs: &Knobs) -> io::Result<ExitCode> {
     }
     if let Some(shape) = knobs.be {
         return left::be(shape, knobs, &signals);
+    }
+    if std::env::var_os(SUCCESSOR).is_some_and(|how| how == "session") {
+        nix::unistd::setsid()?;
     }
     let (terminated, stop) = channel();
     let runs = record_start(knobs)?;
@@ -78,13 +82,41 @@ fn run(knobs: &Knobs) -> io::Result<ExitCode> {
         left::leave(knobs, &listener)?;
         serve::spawn(listener, knobs)?;
     }
-    if wait(&stop, due) {
+    let renewal = knobs.renew_after.filter(|_| runs < RENEWALS).map(|after| began + after);
+    if wait(&stop, renewal.or(due)) {
         return Ok(end_of(knobs, &stop));
+    }
+    if renewal.is_some() {
+        renew(knobs.renew_by)?;
+        return Ok(ExitCode::SUCCESS);
     }
     if let Some(number) = knobs.exit_signal {
         die_by(number)?;
     }
     Ok(ExitCode::from(knobs.exit_code))
+}
+
+/// Starts after which it no longer replaces itself.
+const RENEWALS: usize = 3;
+
+/// Tells a successor that its maker may still be there.
+const SUCCESSOR: &str = "FAKE_GATEWAY_SUCCESSOR";
+
+/// Starts the process that takes the place of this one, or becomes it.
+fn renew(by: Renewal) -> io::Result<()> {
+    let mut command = Command::new(std::env::current_exe()?);
+    if let Some(name) = std::env::args_os().next() {
+        command.arg0(name);
+    }
+    command.args(std::env::args_os().skip(1)).env(SUCCESSOR, "1");
+    match by {
+        Renewal::Exec => return Err(command.exec()),
+        Renewal::Fork => {}
+        Renewal::Session => {
+            command.env(SUCCESSOR, "session");
+        }
+    }
+    command.spawn().map(drop)
 }
 
 /// Waits for TERM until `due`, or for ever; says whether it came.
@@ -158,6 +190,11 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 /// a fault that was meant to show must be allowed to happen.
 fn claim(alarm: &Path) -> io::Result<File> {
     let lock = File::create(beside(alarm, "lock"))?;
+    // Who takes its maker's place waits until that is gone.
+    if std::env::var_os(SUCCESSOR).is_some() {
+        lock.lock()?;
+        return Ok(lock);
+    }
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {

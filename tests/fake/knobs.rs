@@ -90,6 +90,12 @@ pub struct Knobs {
     /// See `--grow`.
     #[arg(long, value_name = "FILE")]
     pub grow_when: Option<PathBuf>,
+    /// Replaces itself this many milliseconds after its start, for as long as `--starts` counts fewer than three.
+    #[arg(long, value_name = "MS", value_parser = millis, requires = "starts")]
+    pub renew_after: Option<Duration>,
+    /// How it replaces itself.
+    #[arg(long, value_enum, default_value = "fork")]
+    pub renew_by: Renewal,
     /// Appends every frame that a client sends, one a line.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
@@ -129,6 +135,17 @@ pub enum Shape {
     Listener,
     /// Makes another of its kind when it is asked to end, and ends.
     Phoenix,
+}
+
+/// How a gateway replaces itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Renewal {
+    /// Starts its successor in the same group, and ends.
+    Fork,
+    /// Starts its successor in a session of its own, and ends.
+    Session,
+    /// Executes itself, and so keeps its pid.
+    Exec,
 }
 
 /// What answers on the port.

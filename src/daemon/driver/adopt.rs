@@ -87,7 +87,8 @@ impl Driver {
         self.publish(name);
     }
 
-    fn watch_end(&self, name: ProfileName, run: Run, handle: Handle) {
+    /// Hears of the end of a process that this one may not be told of as its parent.
+    pub(super) fn watch_end(&self, name: ProfileName, run: Run, handle: Handle) {
         let notes = self.notes.clone();
         tokio::spawn(async move {
             match handle.ended().await {
@@ -107,6 +108,11 @@ impl Driver {
             self.swept(name);
             return;
         };
+        let pid = live.pid;
+        if self.has_successor(pid, exit) {
+            return;
+        }
+        let Some(live) = self.live(name, run) else { return };
         live.ended = Some(exit);
         let alone = live.is_over();
         self.sweep(name, run, SweepEvent::LeaderExited { exit, alone });

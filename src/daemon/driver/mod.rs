@@ -7,6 +7,7 @@ mod ending;
 mod lockout;
 mod rearm;
 mod runs;
+mod succession;
 mod watching;
 
 use std::collections::{BTreeMap, HashMap};
@@ -146,6 +147,7 @@ impl Driver {
                 crash::point("ready");
                 if let Some(live) = self.live(&name, run) {
                     live.seen = Some(*seen);
+                    live.read_argv();
                     self.event(&name, Event::Ready { run });
                     self.begin_watch(&name, run);
                     self.note_files(&name, run);

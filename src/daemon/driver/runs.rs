@@ -104,8 +104,7 @@ impl Driver {
             Signal::Terminate => KernelSignal::SIGTERM,
             Signal::Kill => KernelSignal::SIGKILL,
         };
-        // The leader is our unreaped child, or its group still has members: the number cannot be another's.
-        if let Err(error) = process::signal_group(live.pid, signal) {
+        if let Err(error) = live.signal_leader(signal) {
             tracing::error!(profile = %name, pid = live.pid, %error, "the group could not be signalled");
         }
         crash::point("stopping");
@@ -153,6 +152,9 @@ impl Driver {
 
     pub(super) fn reap(&mut self) {
         for (pid, exit) in reap::collect() {
+            if self.has_successor(pid, exit) {
+                continue;
+            }
             let found = self.members.iter_mut().find_map(|(name, member)| {
                 let live = member.live.as_mut().filter(|live| live.pid == pid && live.ended.is_none())?;
                 live.ended = Some(exit);
