@@ -10,7 +10,7 @@ use super::world::{OPENCLAW, World, pid, said, wait_for};
 #[test]
 fn incident_c10_a_gateway_above_its_mark_is_told_of_or_restarted_and_its_neighbour_is_not_touched() {
     let world = World::new();
-    let mark = "memory_high = \"64KiB\"\nrestarts_per_hour = 1";
+    let mark = "memory_high = \"64KiB\"\nrestarts_per_hour = 1\nprobe_interval = \"1s\"";
     world.fake("warned", "", mark, &[]);
     world.fake("grown", "", &format!("{mark}\non_memory_high = \"restart\""), &["--alarm", "@alarm"]);
     world.fake("small", "", "", &[]);
