@@ -57,8 +57,10 @@ pub struct Target {
     pub credential: Credential,
     /// Where that was found.
     pub credential_source: CredentialSource,
-    /// Whether keys and tokens that a gateway gave earlier may be used; never for a URL that was typed.
+    /// Whether tokens that the gateway there gave earlier may be used; never for a URL or a credential that was typed.
     pub may_use_kept: bool,
+    /// What besides the URL decides which gateway answers: the far end of a tunnel.
+    pub beyond: Option<String>,
 }
 
 impl Target {
@@ -74,7 +76,19 @@ impl Target {
             None => Certificate::Authorities,
         };
         let may_use_kept = endpoint.source != EndpointSource::Flag;
-        Target { endpoint, listener, certificate, credential, credential_source, may_use_kept }
+        let beyond = None;
+        Target { endpoint, listener, certificate, credential, credential_source, may_use_kept, beyond }
+    }
+
+    /// Whether a connection that needs `scopes` shows a device. A shared secret from loopback keeps its scopes without
+    /// one, and a call without scopes needs none (OPENCLAW.md 4.3); all else gets in by a device only.
+    pub fn needs_device(&self, scopes: &[&str]) -> bool {
+        match (&self.credential, self.listener) {
+            (Credential::None, Listener::OwnGateway) => false,
+            (Credential::None, _) => true,
+            (_, Listener::OwnGateway | Listener::OwnUser) => false,
+            (_, Listener::Elsewhere) => !scopes.is_empty(),
+        }
     }
 
     /// Whether something proves who is there before a secret is sent.
@@ -166,7 +180,7 @@ pub fn for_profile(
     let mut endpoint = endpoint::for_profile(profile);
     let own = own_env(&profile.name, env);
     let explicit = asked.credential.clone();
-    let target = match &profile.remote {
+    let mut target = match &profile.remote {
         Some(remote) => {
             if asked.port.is_some() {
                 let what = format!("--port has no meaning for `{}`, whose gateway is remote", profile.name);
@@ -176,7 +190,9 @@ pub fn for_profile(
             let found = explicit.map_or_else(|| for_remote(remote, config, env, own, lookup), Ok)?;
             let pins = asked.pins.as_ref().or(remote.tls_fingerprint.as_ref());
             let listener = listener(&endpoint);
-            Target::new(endpoint, listener, pins, found)
+            let mut target = Target::new(endpoint, listener, pins, found);
+            target.beyond = remote.target.clone();
+            target
         }
         None => {
             if config.mode == Some(Mode::Remote) && !profile.managed {
@@ -186,6 +202,7 @@ pub fn for_profile(
             Target::new(endpoint, Listener::OwnGateway, asked.pins.as_ref().or(own_pins), found)
         }
     };
+    target.may_use_kept &= asked.credential.is_none();
     check_pins(asked, &target.endpoint)?;
     Ok(target)
 }
@@ -201,7 +218,9 @@ fn from_outside(
     check_pins(asked, &endpoint)?;
     reach::check(&endpoint, names_allowed(env))?;
     let listener = listener(&endpoint);
-    Ok(Target::new(endpoint, listener, asked.pins.as_ref().or(pins.as_ref()), found))
+    let mut target = Target::new(endpoint, listener, asked.pins.as_ref().or(pins.as_ref()), found);
+    target.may_use_kept &= asked.credential.is_none();
+    Ok(target)
 }
 
 fn listener(endpoint: &Endpoint) -> Listener {

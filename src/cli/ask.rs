@@ -11,9 +11,10 @@ use super::{Context, chosen, survey};
 use crate::access::{Asked, Credential, CredentialSource, Target, credential, lookup, scope, target};
 use crate::base::{Error, Kind, Pins, Result, Secret};
 use crate::client::gateway::{self, Asking, CALL_TIMEOUT};
+use crate::client::keep::Keep;
 use crate::client::session::Session;
 use crate::daemon::DISK;
-use crate::profile::{Environment, Flags, GatewayConfig, Profile, Registry, SecretSource};
+use crate::profile::{Environment, Flags, GatewayConfig, Profile, Registry, SecretSource, SupervisorPaths};
 
 /// Where OpenClaw keeps the certificate that it makes for itself, below the state directory.
 const OWN_CERTIFICATE: &str = "gateway/tls/gateway-cert.pem";
@@ -26,6 +27,7 @@ pub struct Ask<'a> {
     own: Option<(Profile, Registry<'a>)>,
     /// How long a call may take where no time was asked for.
     pub usual: Duration,
+    keep: Option<Keep>,
 }
 
 impl<'a> Ask<'a> {
@@ -36,7 +38,7 @@ impl<'a> Ask<'a> {
     pub fn of(context: &'a Context, port: Option<u16>) -> Result<Ask<'a>> {
         let (asked, env) = (asked(context, port)?, &context.environment);
         let ask = match target::for_url(&asked, env) {
-            Some(target) => Ask { context, target: target?, own: None, usual: CALL_TIMEOUT },
+            Some(target) => Ask::to(context, target?, None),
             None => Ask::from_profile(context, &asked)?,
         };
         if context.global.verbose {
@@ -46,6 +48,12 @@ impl<'a> Ask<'a> {
             context.render.notice(&format!("credential from {credential}"));
         }
         Ok(ask)
+    }
+
+    fn to(context: &'a Context, target: Target, own: Option<(Profile, Registry<'a>)>) -> Ask<'a> {
+        // An environment without a home keeps nothing; a typed URL needs none.
+        let keep = SupervisorPaths::derive(&context.environment).ok().map(|paths| Keep::new(&paths));
+        Ask { context, target, own, usual: CALL_TIMEOUT, keep }
     }
 
     fn from_profile(context: &'a Context, asked: &Asked) -> Result<Ask<'a>> {
@@ -59,7 +67,7 @@ impl<'a> Ask<'a> {
             Err(_) => GatewayConfig::default(),
         };
         if let Some(target) = target::for_environment_url(asked, &selection.name, &config, env) {
-            return Ok(Ask { context, target: target?, own: None, usual: CALL_TIMEOUT });
+            return Ok(Ask::to(context, target?, None));
         }
         if let Some(sentence) = target::unused(asked, &selection.name, env) {
             context.render.notice(&sentence);
@@ -80,7 +88,7 @@ impl<'a> Ask<'a> {
         let follow = |source: &SecretSource| lookup::look_up(source, &config, env, DISK.read);
         let pins = own_pins(&profile, &config, env)?;
         let target = target::for_profile(asked, &profile, &config, env, pins.as_ref(), &follow)?;
-        Ok(Ask { context, target, own: Some((profile, registry)), usual: CALL_TIMEOUT })
+        Ok(Ask::to(context, target, Some((profile, registry))))
     }
 
     /// The profile, unless a URL is meant.
@@ -117,6 +125,7 @@ impl<'a> Ask<'a> {
             own: self.own.as_ref().map(|(profile, registry)| (profile, registry)),
             scopes,
             purpose,
+            keep: self.keep.as_ref(),
             limit: self.context.global.timeout.map_or(self.usual, |limit| limit.0),
             traceparent: self
                 .context

@@ -26,11 +26,6 @@ pub fn of(registry: &Registry<'_>, except: &ProfileName, port: u16) -> Option<Ot
     })
 }
 
-/// The port of the profile's proved gateway, when it is another than the profile's files say now.
-pub fn other_port(profile: &Profile) -> Option<u16> {
-    proved(profile).map(|record| record.port).filter(|port| *port != profile.port)
-}
-
 fn proved(profile: &Profile) -> Option<Record> {
     let state_dir = files::real_path(&profile.paths.state_dir);
     Record::read(&state_dir).filter(|record| record.is_proved(&state_dir))

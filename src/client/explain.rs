@@ -127,13 +127,39 @@ fn mistrusted(named: &Named, mistrust: Mistrust) -> Error {
     }
 }
 
+/// What helps against a refusal, by its detail code (OPENCLAW.md 4.9).
+fn hint(named: &Named, detail: &str) -> String {
+    match detail {
+        "AUTH_REQUIRED" | "AUTH_TOKEN_MISSING" | "AUTH_PASSWORD_MISSING" | "DEVICE_IDENTITY_REQUIRED" => {
+            format!(
+                "no credential is kept for it; pass --token-file or --password-file, or {}",
+                named.credential
+            )
+        }
+        "AUTH_TOKEN_NOT_CONFIGURED" | "AUTH_PASSWORD_NOT_CONFIGURED" => {
+            "on the gateway's host set gateway.auth in openclaw.json, then restart the gateway".into()
+        }
+        "DEVICE_AUTH_SIGNATURE_EXPIRED" => "the gateway is slow, or its clock jumps; try again".into(),
+        "AUTH_SCOPE_MISMATCH" => {
+            "on the gateway's host see what this device may do: openclaw devices list".into()
+        }
+        _ => named.credential.clone(),
+    }
+}
+
 fn explain_fault(named: &Named, fault: &Fault) -> Error {
     let who = &named.who;
     let detail = fault.detail_code().unwrap_or_default();
     if detail == "PAIRING_REQUIRED" {
-        let id = fault.details.as_ref().and_then(|details| details["requestId"].as_str()).unwrap_or("ID");
+        let id = fault.details.as_ref().and_then(|details| details["requestId"].as_str());
+        let remedy = match id {
+            Some(id) => format!("within 5 minutes, on the gateway's host: openclaw devices approve {id}"),
+            None => {
+                "on the gateway's host: openclaw devices list, then openclaw devices approve ID".to_owned()
+            }
+        };
         return Error::new(Kind::Denied, "gateway_pairing_required", format!("{who}: {}", fault.message))
-            .remedy(format!("on the gateway's host: openclaw devices approve {id}"));
+            .remedy(remedy);
     }
     if detail == "AUTH_RATE_LIMITED" {
         let wait = fault.retry_after_ms.map_or(String::new(), |ms| format!(" in {} s", ms.div_ceil(1000)));
@@ -146,7 +172,7 @@ fn explain_fault(named: &Named, fault: &Fault) -> Error {
     }
     if detail.starts_with("AUTH_") || detail.starts_with("DEVICE_") || fault.code == NOT_PAIRED {
         let what = format!("{who} refused the credential: {}", fault.message);
-        return Error::new(Kind::Denied, "gateway_auth_refused", what).remedy(named.credential.clone());
+        return Error::new(Kind::Denied, "gateway_auth_refused", what).remedy(hint(named, detail));
     }
     if fault.code == FORBIDDEN {
         return Error::new(Kind::Denied, "gateway_forbidden", fault.message.clone());

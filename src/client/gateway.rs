@@ -11,9 +11,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use super::answerer;
 use super::explain::{Named, Stop, explain, late, starting, startup_wait};
+use super::identity::Identity;
+use super::keep::Keep;
 use super::session::Session;
+use super::{absent, answerer};
 use crate::access::{Certificate, Listener, Target};
 use crate::base::{Error, Kind, Result};
 use crate::host::clock::Stopwatch;
@@ -22,7 +24,6 @@ use crate::host::socket::{self, Answers};
 use crate::link::gateway::{Gateway, Opening, Trouble};
 use crate::link::tls::Trust;
 use crate::profile::{Profile, Registry};
-use crate::wire::ConnectParams;
 
 /// How long a call may take when nothing else is asked for, as in the real program.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,6 +40,8 @@ pub struct Asking<'a> {
     pub purpose: &'a str,
     /// How long connecting and the first call may take together.
     pub limit: Duration,
+    /// Where this user's devices are kept; without it none is shown.
+    pub keep: Option<&'a Keep>,
     /// The caller's W3C trace context, sent along with each request.
     pub traceparent: Option<String>,
 }
@@ -64,19 +67,24 @@ pub async fn open(asking: Asking<'_>) -> Result<Session> {
     let (clock, named) = (Stopwatch::start(), named(&asking));
     let waiting_for = Cell::new("the connection");
     let mut is_renewed = false;
+    let mut identity = Identity::of(&asking)?;
     loop {
         let left = asking.limit.saturating_sub(clock.elapsed());
-        let fault = match timeout(left, attempt(&asking, &waiting_for)).await {
+        let fault = match timeout(left, attempt(&asking, &identity, &waiting_for)).await {
             Err(_) => return Err(late(&named, waiting_for.get(), asking.limit)),
             Ok(Ok(gateway)) => {
+                identity.welcomed(&gateway.hello);
                 let mut session = Session::new(gateway, named, clock, asking.limit);
                 session.trace(asking.traceparent);
                 return Ok(session);
             }
             Ok(Err(Stop::Error(error))) => return Err(error),
             Ok(Err(Stop::Trouble(Trouble::Fault(fault)))) => fault,
-            Ok(Err(Stop::Trouble(trouble))) => return Err(explain_own(&asking, &named, trouble)),
+            Ok(Err(Stop::Trouble(trouble))) => return Err(explain_own(&asking, &named, trouble).await),
         };
+        if identity.refused(&fault) {
+            continue;
+        }
         let detail = fault.detail_code().unwrap_or_default();
         let is_expired = ["DEVICE_AUTH_SIGNATURE_EXPIRED", "DEVICE_AUTH_NONCE_MISMATCH"].contains(&detail);
         if is_expired && !is_renewed {
@@ -95,6 +103,7 @@ pub async fn open(asking: Asking<'_>) -> Result<Session> {
 
 async fn attempt(
     asking: &Asking<'_>,
+    identity: &Identity<'_>,
     waiting_for: &Cell<&'static str>,
 ) -> std::result::Result<Gateway, Stop> {
     let target = asking.target;
@@ -112,10 +121,7 @@ async fn attempt(
         opening = opening.secured(&endpoint.host, &trust).await?;
     }
     waiting_for.set("the handshake");
-    let credential = &target.credential;
-    let connect = |_: &_| {
-        ConnectParams::backend(asking.purpose, asking.scopes, credential.token(), credential.password())
-    };
+    let connect = |challenge: &_| identity.connect(asking, challenge);
     Ok(opening.path(&endpoint.path).shake_hands(connect).await?)
 }
 
@@ -188,15 +194,11 @@ fn check_listener(asking: &Asking<'_>) -> Result<()> {
 }
 
 /// What went wrong, with what is known of the profile's own gateway besides.
-fn explain_own(asking: &Asking<'_>, named: &Named, trouble: Trouble) -> Error {
-    if let (Some((profile, _)), Trouble::Refused(_), true) = (asking.own, &trouble, named.is_own)
-        && let Some(other) = answerer::other_port(profile)
+async fn explain_own(asking: &Asking<'_>, named: &Named, trouble: Trouble) -> Error {
+    if let (Some((profile, registry)), Trouble::Refused(_), true) = (asking.own, &trouble, named.is_own)
+        && let Some(error) = absent::explain(profile, registry, asking.target.endpoint.port).await
     {
-        let (name, port) = (&profile.name, asking.target.endpoint.port);
-        let message = format!("the gateway of `{name}` runs on port {other}, and its files say {port}");
-        return Error::new(Kind::Unavailable, "gateway_elsewhere", message)
-            .profile(name)
-            .remedy("end it where it was started, then start it on the port that its files say");
+        return error;
     }
     explain(named, trouble)
 }

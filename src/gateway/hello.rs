@@ -36,7 +36,7 @@ pub fn greeting(hub: &Hub, grant: &Grant, conn_id: &str) -> HelloOk {
             state_dir: admin.then(|| options.state_dir.clone()),
             auth_mode: admin.then(|| options.auth.mode().to_owned()),
         },
-        auth: Granted { role: grant.role.as_str().into(), scopes: grant.scopes.clone() },
+        auth: Granted { role: grant.role.as_str().into(), scopes: grant.scopes.clone(), device_token: None },
         policy: Policy {
             max_payload: limits::FRAME_MAX,
             max_buffered_bytes: options.limits.buffered,

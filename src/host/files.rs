@@ -83,6 +83,24 @@ pub fn create_new(path: &Path, text: &str) -> Result<()> {
     write_atomic(path, text)
 }
 
+/// Puts `text` at `path`, mode 0600, unless a file is there: of several at once one wins, and none is replaced.
+/// Says whether it was this one.
+///
+/// # Errors
+/// [`Kind::Failed`] `file_unwritable` or `disk_full`.
+pub fn create_once(path: &Path, text: &str) -> Result<bool> {
+    // A name of its own per call: two threads may do this at once.
+    let draft = path.with_file_name(format!(".{}.draft", uuid::Uuid::new_v4()));
+    place(&draft, text, Durable::Yes).map_err(|error| unwritable(path, error))?;
+    let linked = fs::hard_link(&draft, path);
+    let _ = fs::remove_file(&draft);
+    match linked {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(unwritable(path, error)),
+    }
+}
+
 fn unwritable(path: &Path, error: io::Error) -> Error {
     if is_full(&error) {
         return disk_full(path, error);
@@ -289,6 +307,21 @@ pub fn remove(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_who_create_a_file_once_one_wins_and_all_read_its_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let create = |text: String| create_once(&path, &text).unwrap().then_some(text);
+        let winners: Vec<String> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|n| scope.spawn(move || create(n.to_string()))).collect();
+            all.into_iter().filter_map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(winners.len(), 1);
+        assert_eq!(read(&path).unwrap().as_ref(), winners.first());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
+    }
 
     #[test]
     fn an_atomic_write_is_private_and_replaces_whole() {

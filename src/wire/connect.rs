@@ -207,13 +207,23 @@ pub struct Snapshot {
     pub auth_mode: Option<String>,
 }
 
-/// What was granted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What was granted; its `Debug` shows no token.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Granted {
     /// `operator` or `node`.
     pub role: String,
     /// The scopes of this connection.
     pub scopes: Vec<String>,
+    /// What opens the next connection of the same device, once it is paired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_token: Option<String>,
+}
+
+impl std::fmt::Debug for Granted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Granted({}: {})", self.role, self.scopes.join(","))
+    }
 }
 
 /// The sizes and times that the connection must keep.

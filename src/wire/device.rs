@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
-use super::connect::ConnectParams;
+use super::connect::{Challenge, ConnectParams, Device};
 
 /// How far a signature's time may lie from the gateway's clock, in milliseconds, either way.
 pub const SKEW_MAX_MS: i64 = 120_000;
@@ -13,6 +13,37 @@ pub const SKEW_MAX_MS: i64 = 120_000;
 /// The device id of a raw Ed25519 public key: lower-case hex SHA-256.
 pub fn device_id(public_key: &[u8]) -> String {
     Sha256::digest(public_key).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A device's key pair. It has no `Debug`: nothing of it is ever printed.
+pub struct DeviceKey(SigningKey);
+
+impl DeviceKey {
+    /// The key pair that follows from 32 random bytes.
+    pub fn from_seed(seed: &[u8; 32]) -> DeviceKey {
+        DeviceKey(SigningKey::from_bytes(seed))
+    }
+
+    /// The device's id.
+    pub fn id(&self) -> String {
+        device_id(self.0.verifying_key().as_bytes())
+    }
+
+    /// Adds this device to `params`, which must be whole but for it, with a version 3 signature over the challenge.
+    /// The gateway's own clock, which the challenge tells, is what it compares with.
+    pub fn sign(&self, params: &mut ConnectParams, challenge: &Challenge) {
+        params.device = Some(Device {
+            id: self.id(),
+            public_key: URL_SAFE_NO_PAD.encode(self.0.verifying_key().as_bytes()),
+            signature: String::new(),
+            signed_at: challenge.ts,
+            nonce: challenge.nonce.clone(),
+        });
+        let payload = signed_payloads(params).map(|[_, v3]| v3).unwrap_or_default();
+        if let Some(device) = &mut params.device {
+            device.signature = URL_SAFE_NO_PAD.encode(self.0.sign(payload.as_bytes()).to_bytes());
+        }
+    }
 }
 
 /// The text that a device signs, in version 2 and 3; `None` when the parameters carry no device.

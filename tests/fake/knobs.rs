@@ -96,6 +96,25 @@ pub struct Knobs {
     /// How it replaces itself.
     #[arg(long, value_enum, default_value = "fork")]
     pub renew_by: Renewal,
+    /// Refuses its first connects with these detail codes, one each; `startup-sidecars` asks to come
+    /// again, `-` lets in.
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub faults: Vec<String>,
+    /// The protocol version that it speaks, and the only one.
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub protocol: u64,
+    /// Milliseconds between ticks, as it promises; it sends none.
+    #[arg(long, value_name = "MS", default_value = "30000")]
+    pub tick: u64,
+    /// Never answers this method.
+    #[arg(long, value_name = "METHOD")]
+    pub mute: Option<String>,
+    /// Gives this token to every device that it lets in.
+    #[arg(long, value_name = "TOKEN")]
+    pub device_token: Option<String>,
+    /// Answers every upgrade by a redirect to this URL.
+    #[arg(long, value_name = "URL")]
+    pub redirect: Option<String>,
     /// Appends every frame that a client sends, one a line.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,

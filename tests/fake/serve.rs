@@ -29,6 +29,13 @@ struct Service {
     rounds: AtomicUsize,
     record: Option<Mutex<File>>,
     answers: Option<Value>,
+    /// What the next connects are refused with, the last one first.
+    faults: Mutex<Vec<String>>,
+    protocol: u64,
+    tick: u64,
+    mute: Option<String>,
+    device_token: Option<String>,
+    redirect: Option<String>,
 }
 
 /// Serves `listener` from threads of its own.
@@ -48,6 +55,12 @@ pub fn spawn(listener: TcpListener, knobs: &Knobs) -> io::Result<()> {
         rounds: AtomicUsize::new(0),
         record: knobs.record.as_ref().map(open).transpose()?,
         answers: knobs.answers.as_deref().map(recorded).transpose()?,
+        faults: Mutex::new(knobs.faults.iter().rev().cloned().collect()),
+        protocol: knobs.protocol,
+        tick: knobs.tick,
+        mute: knobs.mute.clone(),
+        device_token: knobs.device_token.clone(),
+        redirect: knobs.redirect.clone(),
     });
     if let Some(after) = knobs.close_after {
         return close_after(listener, service, after);
@@ -112,6 +125,12 @@ impl Service {
         }
         self.think();
         let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
+        if let Some(url) = self.redirect.as_ref().filter(|_| text.contains("upgrade: websocket")) {
+            return write!(
+                stream,
+                "HTTP/1.1 302 Found\r\nlocation: {url}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+        }
         if self.mode == Mode::Ws && text.contains("upgrade: websocket") {
             if self.stuck_at.is_some_and(|at| Instant::now() >= at) {
                 return drain(&mut stream);
@@ -153,49 +172,87 @@ impl Service {
                 return drain(&mut socket.get_mut().stream);
             }
             let request: Value = serde_json::from_str(&text)?;
-            send(&mut socket, &answer(&request, self.answers.as_ref()))?;
+            if self.mute.as_deref() == request["method"].as_str() {
+                continue;
+            }
+            let answer = self.answer(&request);
+            send(&mut socket, &answer)?;
+            if answer["ok"] == false && request["method"] == "connect" {
+                return Ok(());
+            }
             self.greeted.store(true, Ordering::SeqCst);
         }
     }
 }
 
-/// The answer to a call.
-fn answer(request: &Value, answers: Option<&Value>) -> Value {
-    let id = &request["id"];
-    let method = request["method"].as_str().unwrap_or_default();
-    let wrong = request["params"]["auth"]["token"].as_str().is_some_and(|token| token.starts_with("wrong"));
-    if answers.is_some() && wrong {
-        return json!({"type": "res", "id": id, "ok": false, "error": {
-            "code": "INVALID_REQUEST", "message": "unauthorized: gateway token mismatch (provide gateway auth token)",
-            "details": {"code": "AUTH_TOKEN_MISMATCH"}, "retryable": false}});
-    }
-    if let Some(answer) = answers.and_then(|answers| answers.get(method)) {
-        if let Some(error) = answer.get("error") {
-            return json!({"type": "res", "id": id, "ok": false, "error": error});
+impl Service {
+    /// The answer to a call.
+    fn answer(&self, request: &Value) -> Value {
+        let id = &request["id"];
+        let method = request["method"].as_str().unwrap_or_default();
+        let token = &request["params"]["auth"]["token"];
+        let wrong = token.as_str().is_some_and(|token| token.starts_with("wrong"));
+        if self.answers.is_some() && wrong {
+            return json!({"type": "res", "id": id, "ok": false, "error": {
+                "code": "INVALID_REQUEST", "message": "unauthorized: gateway token mismatch (provide gateway auth token)",
+                "details": {"code": "AUTH_TOKEN_MISMATCH"}, "retryable": false}});
         }
-        return json!({"type": "res", "id": id, "ok": true, "payload": answer});
-    }
-    let payload = match method {
-        "connect" => hello(&request["params"]),
-        "health" => json!({"ok": true, "ts": 1, "durationMs": 0, "channels": {}, "agents": []}),
-        other => {
-            let message = format!("unknown method: {other}");
-            return json!({"type": "res", "id": id, "ok": false,
-                "error": {"code": "INVALID_REQUEST", "message": message}});
+        if let Some(answer) = self.answers.as_ref().and_then(|answers| answers.get(method)) {
+            if let Some(error) = answer.get("error") {
+                return json!({"type": "res", "id": id, "ok": false, "error": error});
+            }
+            return json!({"type": "res", "id": id, "ok": true, "payload": answer});
         }
-    };
-    json!({"type": "res", "id": id, "ok": true, "payload": payload})
-}
+        let payload = match method {
+            "connect" => match self.refusal(&request["params"]) {
+                Some(error) => return json!({"type": "res", "id": id, "ok": false, "error": error}),
+                None => self.hello(&request["params"]),
+            },
+            "health" => json!({"ok": true, "ts": 1, "durationMs": 0, "channels": {}, "agents": []}),
+            other => {
+                let message = format!("unknown method: {other}");
+                return json!({"type": "res", "id": id, "ok": false,
+                    "error": {"code": "INVALID_REQUEST", "message": message}});
+            }
+        };
+        json!({"type": "res", "id": id, "ok": true, "payload": payload})
+    }
 
-/// The smallest `hello-ok` that the published schema accepts; grants what was asked for.
-fn hello(params: &Value) -> Value {
-    let scopes = params["scopes"].as_array().cloned().unwrap_or_default();
-    json!({"type": "hello-ok", "protocol": 4,
-        "server": {"version": "0.0.0-fake", "connId": "fake"},
-        "features": {"methods": ["health"], "events": ["connect.challenge"]},
-        "snapshot": {"presence": [], "health": {}, "stateVersion": {"presence": 1, "health": 1}, "uptimeMs": 1},
-        "auth": {"role": "operator", "scopes": scopes},
-        "policy": {"maxPayload": 26_214_400, "maxBufferedBytes": 52_428_800, "tickIntervalMs": 30_000}})
+    /// Why this connect is refused, if it is.
+    fn refusal(&self, params: &Value) -> Option<Value> {
+        let offered = params["minProtocol"].as_u64()?..=params["maxProtocol"].as_u64()?;
+        if !offered.contains(&self.protocol) {
+            return Some(json!({"code": "INVALID_REQUEST", "message": "protocol mismatch",
+                "details": {"code": "PROTOCOL_MISMATCH", "expectedProtocol": self.protocol}}));
+        }
+        let fault = self.faults.lock().ok()?.pop()?;
+        Some(match fault.as_str() {
+            "-" => return None,
+            "startup-sidecars" => json!({"code": "UNAVAILABLE", "message": "gateway starting; retry shortly",
+                "retryable": true, "retryAfterMs": 100, "details": {"reason": fault}}),
+            "PAIRING_REQUIRED" => json!({"code": "NOT_PAIRED",
+                "message": "pairing required: device is not approved yet",
+                "details": {"code": fault, "reason": "not-paired", "requestId": "request-1"}}),
+            _ => {
+                json!({"code": "INVALID_REQUEST", "message": "unauthorized", "details": {"code": fault}})
+            }
+        })
+    }
+
+    /// The smallest `hello-ok` that the published schema accepts; grants what was asked for.
+    fn hello(&self, params: &Value) -> Value {
+        let scopes = params["scopes"].as_array().cloned().unwrap_or_default();
+        let mut auth = json!({"role": "operator", "scopes": scopes});
+        if let Some(token) = self.device_token.as_ref().filter(|_| params["device"].is_object()) {
+            auth["deviceToken"] = token.clone().into();
+        }
+        json!({"type": "hello-ok", "protocol": self.protocol,
+            "server": {"version": "0.0.0-fake", "connId": "fake"},
+            "features": {"methods": ["health"], "events": ["connect.challenge"]},
+            "snapshot": {"presence": [], "health": {}, "stateVersion": {"presence": 1, "health": 1}, "uptimeMs": 1},
+            "auth": auth,
+            "policy": {"maxPayload": 26_214_400, "maxBufferedBytes": 52_428_800, "tickIntervalMs": self.tick}})
+    }
 }
 
 /// Sends one frame.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer, SigningKey};
 use openclaw_supervisor::gateway::Auth;
 use openclaw_supervisor::host::clock;
-use openclaw_supervisor::wire::connect::Device;
+use openclaw_supervisor::wire::connect::{Challenge, Device};
 use openclaw_supervisor::wire::{Client as Program, ConnectAuth, ConnectParams, device};
 use serde_json::{Value, json};
 
@@ -43,6 +43,14 @@ fn official_signatures_verify_and_no_other_text_does() {
         let payloads = device::signed_payloads(&params).unwrap();
         assert_eq!(payloads, [text(&vector["payloadV2"]), text(&vector["payloadV3"])]);
         let (nonce, now) = (text(&inputs["nonce"]), inputs["signedAtMs"].as_i64().unwrap());
+        let seed = text(&vector["privateSeedHex"]);
+        let seed: Vec<u8> =
+            (0..32).map(|at| u8::from_str_radix(&seed[2 * at..2 * at + 2], 16).unwrap()).collect();
+        let mut signed = params.clone();
+        let key = device::DeviceKey::from_seed(&seed.try_into().unwrap());
+        key.sign(&mut signed, &Challenge { nonce: nonce.clone(), ts: now });
+        params.device.as_mut().unwrap().signature = text(&vector["signatureV3"]);
+        assert_eq!(signed.device, params.device, "our own signature is the official one");
         for signature in ["signatureV2", "signatureV3"] {
             params.device.as_mut().unwrap().signature = text(&vector[signature]);
             assert_eq!(device::verify(&params, &nonce, now), Ok(()));

@@ -15,11 +15,16 @@ mod ports;
 mod world;
 
 mod calls;
+mod certificates;
 mod codes;
 mod contexts;
+mod devices;
+mod manners;
 mod passing;
 mod power;
 mod read_real;
 mod recorded;
+mod served;
 mod shapes;
+mod starting;
 mod tables;

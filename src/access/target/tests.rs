@@ -78,7 +78,7 @@ fn shown(case: Case) -> String {
         Credential::Password(secret) => format!("password {}", secret.expose()),
         Credential::None => "none".into(),
     };
-    assert_eq!(target.may_use_kept, case.url.is_empty());
+    assert_eq!(target.may_use_kept, case.url.is_empty() && case.token.is_empty());
     let (endpoint, listener) = (&target.endpoint, target.listener);
     format!(
         "{} | {} | {listener:?} {certificate} | {credential} | {}",
@@ -298,4 +298,28 @@ fn a_profile_keeps_near_and_far_credentials_apart() {
     ] {
         assert_eq!(shown(case), wanted, "{} {} {:?}", case.config, case.manifest, case.env);
     }
+}
+
+#[test]
+fn a_device_is_shown_where_a_secret_is_not_enough() {
+    let url = |url| Case { url, token: "typed", ..Case::default() };
+    let no_auth = "{gateway: {mode: 'remote', remote: {url: 'wss://far'}}}";
+    // the case, whether a call without scopes shows one, whether one with scopes does
+    for (case, without, with) in [
+        (Case { config: NEAR, ..Case::default() }, false, false),
+        (Case { config: "{}", ..Case::default() }, false, false),
+        (Case { config: FAR, ..Case::default() }, false, true),
+        (Case { config: no_auth, ..Case::default() }, true, true),
+        (Case { manifest: SSH, ..Case::default() }, true, true),
+        (Case { manifest: SSH, token: "typed", ..Case::default() }, false, false),
+        (url("ws://127.0.0.1:7"), false, false),
+        (url("ws://10.0.0.7"), false, true),
+        (url("wss://far"), false, true),
+        (url("wss://localhost:7"), false, false),
+    ] {
+        let target = target(case).unwrap();
+        let shown = (target.needs_device(&[]), target.needs_device(&["operator.read"]));
+        assert_eq!(shown, (without, with), "{}", target.endpoint.url);
+    }
+    assert_eq!(target(Case { manifest: SSH, ..Case::default() }).unwrap().beyond.as_deref(), Some("h"));
 }
