@@ -10,7 +10,7 @@ use super::look;
 use super::world::{World, pid};
 
 /// Files that `health` may open, those of the loader included.
-const OPENS_MAX: usize = 60;
+pub const OPENS_MAX: usize = 60;
 
 /// The end of every command beside a gateway that answers nothing.
 const TIME_MAX: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ const CALLS: &str = "openat,openat2,open,creat,rename,renameat,renameat2,unlink,
                      link,linkat,symlink,symlinkat,truncate,chmod,fchmodat,fork,vfork,clone,clone3,execve";
 
 /// The calls of one command, which ends with `code`.
-fn trace(world: &World, words: &str, code: i32) -> Vec<String> {
+pub fn trace(world: &World, words: &str, code: i32) -> Vec<String> {
     let script =
         format!("exec strace -f -qq -o \"$WORLD/trace\" -e trace={CALLS} -e signal=none \"$OC\" {words}");
     let said = world.script(&[], &script);
@@ -31,7 +31,7 @@ fn trace(world: &World, words: &str, code: i32) -> Vec<String> {
 }
 
 /// Whether the line shows a call whose name begins with `name`; it stands behind the pid.
-fn is_call(line: &str, name: &str) -> bool {
+pub fn is_call(line: &str, name: &str) -> bool {
     line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with(name)
 }
 
@@ -43,7 +43,7 @@ fn writes(line: &str, folder: &str) -> bool {
 }
 
 /// Whether a call makes a process; a thread is none.
-fn spawns(line: &str) -> bool {
+pub fn spawns(line: &str) -> bool {
     let forks = ["clone(", "clone3(", "fork("].iter().any(|call| line.contains(call));
     forks && !line.contains("CLONE_THREAD")
 }

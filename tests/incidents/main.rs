@@ -40,6 +40,7 @@ mod d2_answers;
 mod d3_owners;
 mod d3_service_files;
 mod e1_quiet_clients;
+mod e2_cheap_calls;
 mod foreground;
 mod i1_lockout;
 mod i2_full_disk;

@@ -18,6 +18,7 @@ mod calls;
 mod certificates;
 mod codes;
 mod contexts;
+mod credentials;
 mod devices;
 mod manners;
 mod passing;

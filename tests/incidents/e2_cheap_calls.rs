@@ -1,0 +1,79 @@
+//! E2: a call through the command line cost seconds, hundreds of megabytes and thousands of opened files before the
+//! gateway was asked at all, and more with every plug-in. A native call opens few files and runs nothing, however many
+//! profiles there are and however long the configuration is.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::e1_quiet_clients::{OPENS_MAX, is_call, spawns, trace};
+use super::world::World;
+
+/// Profiles beside the one that is asked.
+const CROWD: usize = 100;
+
+/// How many more files a call may open in a crowd.
+const MORE_MAX: usize = 2;
+
+/// How much more memory a call may take for a configuration of 1 MB, which is read whole: in KiB.
+const MORE_MEMORY_MAX: u64 = 12 * 1024;
+
+/// The calls that are counted.
+const CALLS: [&str; 4] = [
+    "--profile work health",
+    "--profile work gateway health --json",
+    "--profile work gateway call status",
+    "--profile work status --json",
+];
+
+/// How many files a call opens; it runs nothing.
+fn opens(world: &World, words: &str) -> usize {
+    let trace = trace(world, words, 0);
+    let spawned: Vec<&String> = trace.iter().filter(|line| spawns(line)).collect();
+    assert!(spawned.is_empty(), "{words}: {spawned:?}");
+    assert_eq!(trace.iter().filter(|line| line.contains("execve(")).count(), 1, "{words}");
+    trace.iter().filter(|line| is_call(line, "open")).count()
+}
+
+/// The most memory that a call had resident, in KiB; 0 where nothing on this machine can tell.
+fn memory(world: &World, words: &str) -> u64 {
+    if !Path::new("/usr/bin/time").exists() {
+        return 0;
+    }
+    world.script(&[], &format!("exec /usr/bin/time -f %M -o \"$WORLD/memory\" \"$OC\" {words}")).ok();
+    world.lines("memory").last().unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn incident_e2_a_call_costs_the_same_among_a_hundred_profiles_and_with_a_long_configuration() {
+    if !Path::new("/usr/bin/strace").exists() {
+        return;
+    }
+    let world = World::new();
+    world.embedded("work");
+    world.start("work");
+    let alone = CALLS.map(|words| (opens(&world, words), memory(&world, words)));
+    let file = world.state("work").join("openclaw.json");
+    let mut config: Value = json5::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    // A long list of agents' tools and plug-ins, as large configurations have.
+    let entries: Vec<Value> =
+        (0..10_000).map(|n| json!({"id": format!("plugin-{n}"), "note": "x".repeat(70)})).collect();
+    config["plugins"] = json!({ "entries": entries });
+    let long = config.to_string();
+    assert!(long.len() > 1_000_000);
+    fs::write(&file, long).unwrap();
+    for number in 0..CROWD {
+        let folder = world.state(&format!("crowd{number}"));
+        world.private(&folder);
+        fs::create_dir_all(folder.join("extensions/plugin")).unwrap();
+        fs::write(folder.join("openclaw.json"), "{}").unwrap();
+        world.manifest(&format!("crowd{number}"), "");
+    }
+    for (words, (alone, before)) in CALLS.iter().zip(alone) {
+        let crowded = opens(&world, words);
+        assert!(alone < OPENS_MAX && crowded <= alone + MORE_MAX, "{words}: {alone}, then {crowded} files");
+        let memory = memory(&world, words);
+        assert!(memory <= before + MORE_MEMORY_MAX, "{words}: {before}, then {memory} KiB");
+    }
+}
