@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -55,10 +56,20 @@ async fn over(ended: &mut watch::Receiver<bool>) {
 async fn connection(stream: UnixStream, orders: Orders, mut ended: watch::Receiver<bool>) {
     let served = async {
         let mut wire = Wire::over(stream)?;
+        let mut alerts = orders.alerts();
         let refusal = refusal(wire.peer(), &orders).await;
         loop {
             let frame = tokio::select! {
                 frame = wire.receive() => frame?,
+                alert = alerts.recv(), if refusal.is_none() => {
+                    match alert {
+                        Ok(alert) => wire.send(&Frame::event(control::PROFILE_ALERT, alert)).await?,
+                        // Who reads too slowly gets the last ones.
+                        Err(RecvError::Lagged(_)) => {}
+                        Err(RecvError::Closed) => return Ok(()),
+                    }
+                    continue;
+                }
                 () = over(&mut ended) => return Ok(()),
             };
             match frame {

@@ -98,7 +98,7 @@ fn bounded(evidence: &mut Evidence<'_>) -> String {
 }
 
 /// `line` with `***` in place of what looks like a credential: the rest of the line behind a word that names one.
-fn without_secrets(line: &str) -> String {
+pub(super) fn without_secrets(line: &str) -> String {
     let small = line.to_ascii_lowercase();
     let value = |word: &&str| {
         let behind = small.find(*word)? + word.len();

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use serde_json::Value;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::Setup;
 use super::journal::Journal;
@@ -51,17 +52,28 @@ pub struct Orders {
     notes: mpsc::UnboundedSender<Note>,
     journal: Journal,
     setup: Setup,
+    alerts: broadcast::Sender<Value>,
 }
 
 impl Orders {
-    /// The way to the driver that reads `notes` and writes `journal`.
-    pub fn new(notes: mpsc::UnboundedSender<Note>, journal: Journal, setup: Setup) -> Self {
-        Orders { notes, journal, setup }
+    /// The way to the driver that reads `notes`, writes `journal` and tells its `alerts`.
+    pub fn new(
+        notes: mpsc::UnboundedSender<Note>,
+        journal: Journal,
+        setup: Setup,
+        alerts: broadcast::Sender<Value>,
+    ) -> Self {
+        Orders { notes, journal, setup, alerts }
     }
 
     /// What the supervisor was told when it began.
     pub fn setup(&self) -> Setup {
         self.setup.clone()
+    }
+
+    /// Hears of every incident from now on.
+    pub fn alerts(&self) -> broadcast::Receiver<Value> {
+        self.alerts.subscribe()
     }
 
     /// Hands an order over; a driver that has ended drops it, which its way back shows.
@@ -97,8 +109,10 @@ pub enum Note {
     Probation(ProfileName),
     /// The files that worked last were put back.
     RolledBack(ProfileName, Result<Vec<Restored>>),
-    /// The evidence about a hung run was collected.
-    Hung(ProfileName, Run),
+    /// The evidence about a hung run was collected, into this file if one could be written.
+    Hung(ProfileName, Run, Option<PathBuf>),
+    /// The time of an alert command, by its pid, is over.
+    AlertLate(ProfileName, u32),
     /// A later round of probes, by its number, came back.
     Probed(ProfileName, Run, u64, Box<Look>),
 }

@@ -3,10 +3,11 @@
 //!
 //! `driver` is the loop with the clock; what it does is decided in `supervise`. `prepare` looks before a
 //! gateway is spawned, `ready` probes it, `capture` keeps its output, `journal` its intent, `control` takes
-//! the orders.
+//! the orders, `alert` tells people of incidents.
 
 mod adoption;
 mod after;
+mod alert;
 mod asked;
 mod capture;
 pub mod census;

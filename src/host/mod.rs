@@ -7,6 +7,7 @@ pub mod clock;
 pub mod confine;
 pub mod crash;
 pub mod dossier;
+pub mod errand;
 pub mod files;
 pub mod folder;
 pub mod foreign;

@@ -76,7 +76,7 @@ pub fn spawn(spawn: Spawn<'_>) -> io::Result<u32> {
 }
 
 /// Held while a child is made, so that it inherits what is meant for it and nothing else.
-static SPAWNING: Mutex<()> = Mutex::new(());
+pub(super) static SPAWNING: Mutex<()> = Mutex::new(());
 
 /// Keeps `claim` open across the next `exec`, of this process or of a child, or no longer.
 ///

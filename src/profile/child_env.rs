@@ -76,13 +76,20 @@ const RESERVED_PREFIXES: [&str; 6] = [
     "OPENCLAW_WINDOWS_",
 ];
 
+/// The environment of a command of this user's that is no gateway: what any program needs to know, and of no profile.
+pub fn plain_env(env: &Environment) -> BTreeMap<String, String> {
+    env.iter().filter(|(name, _)| is_plain(name)).map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+fn is_plain(name: &str) -> bool {
+    PASSED.contains(&name) || name.starts_with("LC_") || name == HOST_LOCK
+}
+
 /// The environment of the profile's gateway. `env` is the whole snapshot: of its `OPENCLAW_*` variables only those
 /// that the manifest names in `runtime.pass_env` pass.
 pub fn child_env(profile: &Profile, runtime: Runtime, env: &Environment) -> BTreeMap<String, String> {
     let passes = |name: &str| {
-        PASSED.contains(&name)
-            || name.starts_with("LC_")
-            || name == HOST_LOCK
+        is_plain(name)
             || (profile.pass_env.iter().any(|passed| passed == name) && check_passable(name).is_ok())
     };
     let mut vars: BTreeMap<String, String> = env

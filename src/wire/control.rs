@@ -31,6 +31,12 @@ pub const SUPERVISOR_RELOAD: &str = "supervisor.reload";
 /// Event: a profile's state or phase changed; the payload is its status.
 pub const PROFILE_CHANGED: &str = "profile.changed";
 
+/// Event: something happened to a profile that people should hear of, or is over; it comes unasked, between answers, to
+/// every client that may give orders. The payload is the document that the command of `[supervise] alert` gets: `event`
+/// (`alert`, `recovered`), `code` (`given_up`, `hang_confirmed`, `memory_high`, `out_of_memory`, `config_rolled_back`),
+/// `profile`, `message`, `state`, `pid`, `atMs`, `evidence`, `remedy`, `missed`.
+pub const PROFILE_ALERT: &str = "profile.alert";
+
 /// Parameters of the orders that concern one profile.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

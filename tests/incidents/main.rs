@@ -31,6 +31,7 @@ mod c10_memory;
 mod c1_slow_boots;
 mod c2_frozen;
 mod c3_successors;
+mod c5_alerts;
 mod c5_restart_storms;
 mod c6_left_behind;
 mod c8_drain;

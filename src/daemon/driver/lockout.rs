@@ -8,6 +8,7 @@ use crate::base::{Error, Moment, ProfileName, Result};
 use crate::daemon::kept_config::{self, Restored};
 use crate::daemon::mailbox::Note;
 use crate::host::files::Stamp;
+use crate::supervise::alarm::Incident;
 use crate::supervise::probation::{Probation, Terms, Verdict};
 use crate::supervise::{Condition, Event, Run};
 
@@ -146,6 +147,7 @@ impl Driver {
             }
             _ => {}
         }
+        self.raise(name, Incident::RolledBack, None);
         self.publish(name);
     }
 }

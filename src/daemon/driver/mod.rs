@@ -2,6 +2,7 @@
 //! back into processes, timers, probes and files. It decides nothing itself.
 
 mod adopt;
+mod alarm;
 mod clock;
 mod ending;
 mod lockout;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 pub use lockout::Lockout;
@@ -23,6 +24,7 @@ pub use rearm::Given;
 use clock::Clock;
 
 use super::Setup;
+use super::alert::Desk;
 use super::journal::Journal;
 use super::live::Live;
 use super::mailbox::{Note, Order, Orders, Verb};
@@ -33,11 +35,14 @@ use crate::base::record::{Intent, State, SupervisorStatus};
 use crate::base::{Error, Kind, Moment, ProfileName, Result};
 use crate::host::clock::epoch_ms;
 use crate::host::{crash, process};
+use crate::supervise::alarm::Incident;
 use crate::supervise::budget::{Ending, Outer};
 use crate::supervise::{Action, Condition, Event, Fleet, Policy, Report, Run, Tagged, Timer};
 
 /// Launches that may be under way at once, for each of the machine's cores.
 const LAUNCHES_A_CORE: usize = 2;
+/// Alerts that are kept for a client of the control socket that is busy; of more it gets the last.
+const ALERTS_KEPT: usize = 64;
 
 /// The supervisor's loop and all that it owns.
 pub struct Driver {
@@ -47,6 +52,9 @@ pub struct Driver {
     fleet: Fleet,
     members: BTreeMap<ProfileName, Member>,
     timers: HashMap<ProfileName, (Timer, Moment)>,
+    /// Of each profile that ever had an incident: what is open, and who is told.
+    desks: BTreeMap<ProfileName, Desk>,
+    alerts: broadcast::Sender<serde_json::Value>,
     journal: Journal,
     notes: mpsc::UnboundedSender<Note>,
     inbox: mpsc::UnboundedReceiver<Note>,
@@ -69,7 +77,8 @@ impl Driver {
         })?;
         let (notes, inbox) = mpsc::unbounded_channel();
         let journal = Journal::open(setup.paths.records_dir.clone());
-        let orders = Orders::new(notes.clone(), journal.clone(), setup.clone());
+        let alerts = broadcast::Sender::new(ALERTS_KEPT);
+        let orders = Orders::new(notes.clone(), journal.clone(), setup.clone(), alerts.clone());
         let mut fleet = Fleet::new();
         fleet.launch_at_most(LAUNCHES_A_CORE * process::cores());
         let driver = Driver {
@@ -79,6 +88,8 @@ impl Driver {
             fleet,
             members: BTreeMap::new(),
             timers: HashMap::new(),
+            desks: BTreeMap::new(),
+            alerts,
             journal,
             notes,
             inbox,
@@ -117,6 +128,7 @@ impl Driver {
                 Some(()) = stop.recv() => self.asked_to_end(),
             }
         }
+        self.drop_all_alerts();
         self.journal.flush().await;
         self.successor
     }
@@ -154,11 +166,12 @@ impl Driver {
                 }
             }
             Note::Outer(outer) => self.learn_outer(outer),
-            Note::Weighed(name, run, bytes) => self.weighed(&name, run, bytes),
+            Note::Weighed(name, run, bytes) => self.weighed_aloud(&name, run, bytes),
             Note::Compared(name, change) => self.note_change(&name, change),
             Note::Probation(name) => self.probation_over(&name),
             Note::RolledBack(name, restored) => self.rolled_back(&name, restored),
-            Note::Hung(name, run) => self.event(&name, Event::Hung { run }),
+            Note::Hung(name, run, evidence) => self.hung(&name, run, evidence),
+            Note::AlertLate(name, pid) => self.alert_late(&name, pid),
             Note::Probed(name, run, number, look) => self.probed(&name, run, number, *look),
         }
     }
@@ -209,6 +222,9 @@ impl Driver {
                 member.occasion = Occasion::Asked;
             }
         }
+        if verb == Verb::Stop {
+            self.note_stop(name);
+        }
         let now = self.now();
         let actions = match verb {
             Verb::Start => self.fleet.start(name, now),
@@ -227,6 +243,7 @@ impl Driver {
             self.fleet.remove(name)?;
             self.members.remove(name);
             self.timers.remove(name);
+            self.drop_alerts(name);
         }
         tracing::info!(profile = %name, "forgotten");
         self.journal.forget(name);
@@ -275,6 +292,9 @@ impl Driver {
         if matches!(report, Report::GaveUp { .. } | Report::Failed { .. }) {
             self.judge_files(name);
         }
+        if matches!(report, Report::GaveUp { .. }) {
+            self.raise(name, Incident::GivenUp, None);
+        }
     }
 
     fn publish(&mut self, name: &ProfileName) {
@@ -299,6 +319,7 @@ impl Driver {
             // A member of the group may have ended unseen, as the child of a process that lives.
             if !self.swept(&name) {
                 self.note_lasting(&name);
+                self.note_recovered(&name);
                 self.event(&name, Event::Deadline { timer });
             }
         }

@@ -152,7 +152,7 @@ impl Driver {
 
     pub(super) fn reap(&mut self) {
         for (pid, exit) in reap::collect() {
-            if self.has_successor(pid, exit) {
+            if self.alert_ended(pid, exit) || self.has_successor(pid, exit) {
                 continue;
             }
             let found = self.members.iter_mut().find_map(|(name, member)| {
@@ -192,6 +192,9 @@ impl Driver {
         let actions = self.fleet.sweep(name, run, event, now, jitter);
         // The story of the run is told before the reports about it are.
         let over = self.fleet.get(name).is_none_or(|instance| instance.run() != run || !instance.has_child());
+        if over {
+            self.note_out_of_memory(name);
+        }
         if let Some(member) = self.members.get_mut(name).filter(|_| over) {
             member.run_ended(asked);
             self.forget_run(name);

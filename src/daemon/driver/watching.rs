@@ -110,15 +110,19 @@ impl Driver {
                 Some(profile) => evidence::collect(&directory, &profile, pid, &lines, probe).map(Some),
                 None => Ok(None),
             });
-            match tokio::time::timeout(EVIDENCE_LIMIT, collecting).await {
-                Ok(Ok(Ok(Some(file)))) => {
-                    tracing::info!(profile = %name, file = %file.display(), "evidence kept")
+            let kept = match tokio::time::timeout(EVIDENCE_LIMIT, collecting).await {
+                Ok(Ok(Ok(file))) => file,
+                Ok(Ok(Err(error))) => {
+                    tracing::warn!(profile = %name, %error, "no evidence could be kept");
+                    None
                 }
-                Ok(Ok(Err(error))) => tracing::warn!(profile = %name, %error, "no evidence could be kept"),
                 // Evidence is good to have; the end of the hang does not wait for it.
-                _ => {}
+                _ => None,
+            };
+            if let Some(file) = &kept {
+                tracing::info!(profile = %name, file = %file.display(), "evidence kept");
             }
-            let _ = notes.send(Note::Hung(name, run));
+            let _ = notes.send(Note::Hung(name, run, kept));
         });
     }
 
