@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use super::served::{SECRET, Served};
 use super::world::World;
 
-const READ: &[&str] = &["operator.read"];
+pub const READ: &[&str] = &["operator.read"];
 
 /// The gateway on `port` as one of another machine, which the test cannot have: only that no kernel can be asked
 /// about it is different.
-fn far(port: u16, secret: &str) -> Target {
+pub fn far(port: u16, secret: &str) -> Target {
     let asked = Asked {
         url: Some(format!("ws://127.0.0.1:{port}")),
         credential: Some((Credential::Token(Secret::new(secret)), CredentialSource::new("test"))),
@@ -38,7 +38,7 @@ fn keep(world: &World) -> Keep {
     Keep::new(&SupervisorPaths::derive(&env).unwrap())
 }
 
-fn call(world: &World, target: &Target, scopes: &[&str], method: &str) -> Result<Value, Error> {
+pub fn call(world: &World, target: &Target, scopes: &[&str], method: &str) -> Result<Value, Error> {
     let keep = keep(world);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let asking = Asking {

@@ -20,6 +20,7 @@ mod codes;
 mod contexts;
 mod credentials;
 mod devices;
+mod devices_real;
 mod manners;
 mod passing;
 mod power;
