@@ -37,7 +37,7 @@ fn a_gateway_whose_sidecars_start_is_asked_again_until_the_time_is_over() {
     assert_eq!(served.heard("connect").len(), 3);
     let always = format!("--faults={}", ["startup-sidecars"; 100].join(","));
     let served = world.served(&[&always]);
-    health(&world, &served, &["--timeout", "350ms"]).refused(69, "gateway_starting");
+    health(&world, &served, &["--timeout", "2s"]).refused(69, "gateway_starting");
     assert!(served.heard("connect").len() >= 2);
 }
 

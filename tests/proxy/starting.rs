@@ -10,7 +10,9 @@ fn one_that_starts_is_told_from_one_that_does_not_run_by_its_phase_and_its_time(
     let health = ["--profile", "slow", "health", "--json"];
     world.run(&health).refused(3, "gateway_not_running");
     let start = world.spawn(&["profile", "start", "slow"]);
-    wait_for("its birth", || (world.lines("starts").len() == 1).then_some(()));
+    world.until("slow", "probed", |status| {
+        status["phase"].as_str().is_some_and(|phase| phase.starts_with("waiting for "))
+    });
     let refused = world.run(&health).refused(69, "gateway_starting");
     let message = refused["message"].as_str().unwrap();
     assert!(message.contains("starting for ") && message.contains(" s: waiting for "), "{message}");
