@@ -1,7 +1,9 @@
 //! Who listens where, and whether a port can be bound: the kernel is asked, never a record.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::TcpSocket;
 
 use super::{process, system};
 use crate::base::record::Holder;
@@ -82,17 +84,26 @@ pub fn holder_of(listener: &Listener, likely: Option<u32>) -> Holder {
     Holder { user: holder.user.or_else(|| process::user_name(listener.uid)), ..holder }
 }
 
-/// Whether a gateway could bind `port` on loopback now: IPv4 must be free, IPv6 must not be held by another.
+/// Whether a gateway could bind `port` on loopback now: IPv4 must be free, IPv6 must not be held by another. Nothing
+/// listens meanwhile: a client that waits for the gateway must not reach this look instead.
 ///
 /// # Errors
 /// The refusal of the bind itself, for example "address in use" or "permission denied".
 pub fn try_bind(port: u16) -> io::Result<()> {
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-    match TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))) {
+    bind(TcpSocket::new_v4()?, SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    let six =
+        TcpSocket::new_v6().and_then(|socket| bind(socket, SocketAddr::from((Ipv6Addr::LOCALHOST, port))));
+    match six {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
         // A host without IPv6 has nothing there to take.
         _ => Ok(()),
     }
+}
+
+/// Binds as a gateway would, which does not mind what ended a moment ago.
+fn bind(socket: TcpSocket, address: SocketAddr) -> io::Result<()> {
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)
 }
 
 /// Whether `port` cannot be bound although nobody listens there: an outgoing connection uses it as its own port,
@@ -104,6 +115,8 @@ pub fn is_lent(port: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
