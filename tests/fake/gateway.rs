@@ -78,7 +78,7 @@ fn run(knobs: &Knobs) -> io::Result<ExitCode> {
         if wait(&stop, Some(at)) {
             return Ok(end_of(knobs, &stop));
         }
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, knobs.port))?;
+        let listener = listen(knobs.port, &stop)?;
         left::leave(knobs, &listener)?;
         serve::spawn(listener, knobs)?;
     }
@@ -94,6 +94,18 @@ fn run(knobs: &Knobs) -> io::Result<ExitCode> {
         die_by(number)?;
     }
     Ok(ExitCode::from(knobs.exit_code))
+}
+
+/// Listens; who takes its maker's place waits until that has let go of the port.
+fn listen(port: u16, stop: &Receiver<()>) -> io::Result<TcpListener> {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+        let patient = std::env::var_os(SUCCESSOR).is_some() && Instant::now() < until;
+        if listener.is_ok() || !patient || wait(stop, Some(Instant::now() + Duration::from_millis(5))) {
+            return listener;
+        }
+    }
 }
 
 /// Starts after which it no longer replaces itself.
