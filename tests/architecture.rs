@@ -82,8 +82,8 @@ const EFFECTS: [Effect; 11] = [
         words: &["std::env", "env::var", "env::vars", "env::args", "env::set_var", "env::current_dir"],
         // Neither is of the environment: what the program was built for, and which file it is.
         harmless: &["std::env::consts", "std::env::current_exe"],
-        // A crash point is armed, and an older kernel pretended, in a debug build alone.
-        places: &["main.rs", "host/crash", "host/confine"],
+        // A crash point is armed, an older kernel pretended, and a group to divide named, in a debug build alone.
+        places: &["main.rs", "host/crash", "host/confine", "host/cgroup/delegated"],
     },
     Effect {
         name: "printing",

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::record::Runtime;
 use crate::base::{Confinement, Error, Kind, ProfileName, Result};
+use crate::host::cgroup::Group;
 use crate::host::handle::Handle;
-use crate::host::tree::Mark;
+use crate::host::tree::{Mark, Track};
 use crate::host::{clock, files, orphan, process};
 use crate::profile::resolved::Ready;
 use crate::profile::{Profile, SupervisorPaths};
@@ -47,6 +48,9 @@ pub struct RunRecord {
     /// What is to be said of that.
     #[serde(default)]
     pub warning: Option<String>,
+    /// The group that holds it, where it has one.
+    #[serde(default)]
+    pub group: Option<Group>,
 }
 
 impl RunRecord {
@@ -73,6 +77,7 @@ impl RunRecord {
             started_at_ms: clock::epoch_ms(),
             confinement: Confinement::default(),
             warning: None,
+            group: None,
         })
     }
 
@@ -87,8 +92,17 @@ impl RunRecord {
 
     /// The gateway of this run, if it still runs, in this boot and where this supervisor can see it.
     fn find(&self) -> Option<Handle> {
-        let here = self.boot_id == process::boot_id() && self.pid_namespace == process::pid_namespace();
-        here.then(|| orphan::find(&self.state_dir, &self.mark, self.session)).flatten()
+        self.is_here().then(|| orphan::find(&self.state_dir, &self.mark, self.session)).flatten()
+    }
+
+    fn is_here(&self) -> bool {
+        self.boot_id == process::boot_id() && self.pid_namespace == process::pid_namespace()
+    }
+
+    /// The run, followed from its record by a supervisor that did not make it.
+    pub fn track(&self) -> Track {
+        let group = self.group.clone().filter(|group| self.is_here() && group.is_there());
+        Track::adopted(self.mark.clone(), &self.state_dir).within(group)
     }
 }
 

@@ -11,6 +11,7 @@ use super::capture::Capture;
 use super::ready::Seen;
 use crate::access::peer::Led;
 use crate::host::census;
+use crate::host::cgroup::Group;
 use crate::host::clock::epoch_ms;
 use crate::host::handle::Handle;
 use crate::host::process::{self, Usage};
@@ -60,8 +61,10 @@ pub struct Live {
 impl Live {
     /// A run that has just begun.
     pub fn new(run: Run, pid: u32, record: RunRecord, capture: Capture) -> Self {
+        let track = Track::new(record.mark.clone(), &record.state_dir).within(record.group.clone());
         Live {
-            track: Track::new(record.mark.clone(), &record.state_dir),
+            ended_for_memory: memory_ends(&track),
+            track,
             run,
             pid,
             record,
@@ -76,7 +79,6 @@ impl Live {
             ended: None,
             memory: memory::Watch::default(),
             killed: false,
-            ended_for_memory: process::ended_for_memory(),
             sampled: None,
         }
     }
@@ -85,7 +87,7 @@ impl Live {
     /// such ends rose.
     pub fn ran_out_of_memory(&self, exit: Exit) -> bool {
         let killed = exit.signal == Some(signal::Name::SIGKILL as i32) && !self.killed;
-        killed && self.ended_for_memory.is_some() && process::ended_for_memory() > self.ended_for_memory
+        killed && self.ended_for_memory.is_some() && memory_ends(&self.track) > self.ended_for_memory
     }
 
     /// Whom it is led by, and whether it is confined.
@@ -128,7 +130,7 @@ impl Live {
 
     /// Notes how many processes the kernel has ended for memory by now.
     pub fn note_memory_ends(&mut self) {
-        self.ended_for_memory = process::ended_for_memory();
+        self.ended_for_memory = memory_ends(&self.track);
     }
 
     /// What its tree uses: resident memory in bytes, and the share of one processor in percent since the last sample.
@@ -137,6 +139,15 @@ impl Live {
         let (since, before) = self.sampled.unwrap_or((self.record.started_at_ms, Usage::default()));
         let cpu_ms = usage.cpu_ms.saturating_sub(before.cpu_ms) as f64;
         self.sampled = Some((now, usage));
-        (usage.memory_bytes, (cpu_ms * 1000.0 / now.saturating_sub(since).max(1) as f64).round() / 10.0)
+        let contained = self.track.group().and_then(Group::memory_bytes);
+        (
+            contained.unwrap_or(usage.memory_bytes),
+            (cpu_ms * 1000.0 / now.saturating_sub(since).max(1) as f64).round() / 10.0,
+        )
     }
+}
+
+/// How many processes the kernel has ended for memory: of this run where its group counts them, else anywhere.
+fn memory_ends(track: &Track) -> Option<u64> {
+    track.group().and_then(Group::ended_for_memory).or_else(process::ended_for_memory)
 }

@@ -1,8 +1,10 @@
 //! What Linux alone can tell: `/proc` and the kernel's socket diagnostics.
 
+mod cgroup;
 mod dossier;
 mod tree;
 
+pub use cgroup::is_delegated;
 pub use dossier::{ended_for_memory, share_of_memory, sockets_on, spare_me_before, status_files, threads};
 pub use tree::{children, gains_nothing, is_running, parent, variable_of};
 

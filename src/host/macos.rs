@@ -321,6 +321,11 @@ pub fn ended_for_memory() -> Option<u64> {
     None
 }
 
+/// macOS has no control groups.
+pub fn is_delegated(_group: &Path) -> bool {
+    false
+}
+
 /// macOS has its own order.
 pub fn spare_me_before(_pid: u32) {}
 

@@ -3,6 +3,7 @@
 //! the same signatures; nothing above asks which system it is.
 
 pub mod census;
+pub mod cgroup;
 pub mod clock;
 pub mod confine;
 pub mod crash;

@@ -39,6 +39,11 @@ impl Mounts {
     }
 }
 
+/// What of its file system a line as in `/proc/self/mountinfo` mounts, and where.
+pub fn place_of(line: &str) -> Option<(PathBuf, PathBuf)> {
+    mount(line).map(|mount| (mount.root, mount.point))
+}
+
 fn mount(line: &str) -> Option<Mount> {
     let mut fields = line.split(' ').skip(2);
     let (major, minor) = fields.next()?.split_once(':')?;

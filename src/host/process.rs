@@ -227,6 +227,11 @@ pub fn exists(pid: u32) -> bool {
     signal::kill(Pid::from_raw(pid as i32), None) != Err(Errno::ESRCH)
 }
 
+/// When the kernel started `pid`, in its own ticks; `None` when there is none.
+pub fn start_time(pid: u32) -> Option<u64> {
+    system::start_time(pid)
+}
+
 /// The kernel's id of this boot.
 pub fn boot_id() -> Option<String> {
     system::boot_id()

@@ -3,7 +3,7 @@
 //!
 //! A gateway gets a mark in its environment, which its children inherit. A process belongs to a run when it
 //! carries its mark, when it descends from one that does, when it was seen in the run's tree before, or when it
-//! descends from this process and holds the claim. One that carries another run's mark never does. Each is
+//! descends from this process and holds the claim, or when it is in the run's own group (`cgroup`). One that carries another run's mark never does. Each is
 //! looked at only after it was opened, and signalled through what was opened: a recycled pid is never hit (I4).
 
 use std::collections::BTreeSet;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
+use super::cgroup::Group;
 use super::handle::Handle;
 use super::{clock::Stopwatch, files, process, system};
 
@@ -72,6 +73,8 @@ pub struct Track {
     state_dir: PathBuf,
     /// Members seen so far, by pid and start time.
     known: BTreeSet<(u32, u64)>,
+    /// The group that holds it, where it has one.
+    group: Option<Group>,
     /// Whether its orphans came to another process, so that all processes have to be looked at.
     everywhere: bool,
 }
@@ -79,12 +82,28 @@ pub struct Track {
 impl Track {
     /// A run on `state_dir` that this process spawns with `mark`.
     pub fn new(mark: Mark, state_dir: &Path) -> Track {
-        Track { mark, state_dir: state_dir.to_owned(), known: BTreeSet::new(), everywhere: false }
+        Track {
+            mark,
+            state_dir: state_dir.to_owned(),
+            known: BTreeSet::new(),
+            group: None,
+            everywhere: false,
+        }
     }
 
     /// A run on `state_dir` that an earlier supervisor spawned with `mark`.
     pub fn adopted(mark: Mark, state_dir: &Path) -> Track {
         Track { everywhere: true, ..Track::new(mark, state_dir) }
+    }
+
+    /// The same run, held by `group` where it has one.
+    pub fn within(self, group: Option<Group>) -> Track {
+        Track { group, ..self }
+    }
+
+    /// The group that holds it, where it has one.
+    pub fn group(&self) -> Option<&Group> {
+        self.group.as_ref()
     }
 
     /// Remembers who is in the tree of `leader` now. What clears its environment, closes everything and lets go of
@@ -99,7 +118,7 @@ impl Track {
     pub fn members(&self) -> Vec<Member> {
         let mut found = self.look();
         // The kernel may pass over a child when another ends at that moment; who was found twice counts once.
-        for member in self.look() {
+        for member in self.contained().into_iter().chain(self.look()) {
             if found.iter().all(|known| known.pid != member.pid) {
                 found.push(member);
             }
@@ -113,6 +132,28 @@ impl Track {
         let same = |pid: u32| system::command_line(pid).is_some_and(|line| line.argv == argv);
         let mut members = self.members().into_iter();
         members.find(|member| same(member.pid) && self.holds(member.pid)).map(|member| member.handle)
+    }
+
+    /// Who is in its group.
+    fn contained(&self) -> Vec<Member> {
+        let Some(group) = &self.group else { return Vec::new() };
+        let opened =
+            group.pids().into_iter().filter_map(|pid| Some(Member { pid, handle: Handle::open(pid).ok()? }));
+        let opened: Vec<Member> = opened.collect();
+        if opened.is_empty() {
+            return opened;
+        }
+        // Asked again once they are held: a pid that was given to another meanwhile is not in it.
+        let still = group.pids();
+        let belongs = |pid: u32| still.contains(&pid) && !self.is_foreign(pid) && system::is_running(pid);
+        opened.into_iter().filter(|member| belongs(member.pid)).collect()
+    }
+
+    /// Whether `pid` is this process, or another run's. Such a one may be in the group: a supervisor that was started
+    /// from a gateway, before it has moved to its own place.
+    fn is_foreign(&self, pid: u32) -> bool {
+        pid == process::own_pid()
+            || system::variable_of(pid, MARK_VARIABLE).is_some_and(|mark| mark != self.mark.0)
     }
 
     fn look(&self) -> Vec<Member> {
@@ -164,8 +205,11 @@ impl Track {
     /// Signals every member; with a kill, also those that they made meanwhile. Returns the pids that were met.
     pub fn signal(&self, signal: Signal) -> Vec<u32> {
         let mut met = Vec::new();
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             let mut new = self.members();
+            if round == 0 && signal == Signal::SIGKILL {
+                self.kill_group();
+            }
             new.retain(|member| !met.contains(&member.pid));
             if new.is_empty() {
                 break;
@@ -180,6 +224,14 @@ impl Track {
             }
         }
         met
+    }
+
+    /// Ends all that is in its group at once, unless somebody is in there who does not belong to it.
+    fn kill_group(&self) {
+        let Some(group) = &self.group else { return };
+        if !group.pids().iter().any(|pid| self.is_foreign(*pid)) {
+            group.kill();
+        }
     }
 }
 

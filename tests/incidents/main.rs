@@ -33,6 +33,7 @@ mod c2_frozen;
 mod c3_successors;
 mod c5_alerts;
 mod c5_restart_storms;
+mod c6_groups;
 mod c6_left_behind;
 mod c8_drain;
 mod d1_bystanders;

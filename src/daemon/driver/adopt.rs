@@ -12,7 +12,6 @@ use crate::daemon::{DISK, journal, prepare};
 use crate::host::clock::epoch_ms;
 use crate::host::handle::Handle;
 use crate::host::tail::Tail;
-use crate::host::tree::Track;
 use crate::host::{files, output};
 use crate::profile::Registry;
 use crate::supervise::{Event, Run, SweepEvent};
@@ -74,7 +73,7 @@ impl Driver {
         let log = capture::log_path(&self.setup.paths.log_dir, name.as_str());
         let (pid, runtime) = (handle.pid(), record.runtime);
         let mut live = Live::new(run, pid, record, Capture::start(reader.ok(), &log));
-        live.track = Track::adopted(live.record.mark.clone(), &live.record.state_dir);
+        live.track = live.record.track();
         live.adopted = Some(handle);
         if let Some(member) = self.members.get_mut(name) {
             member.profile = profile.ok();
@@ -142,6 +141,7 @@ impl Driver {
                 ..LastExit::default()
             });
         }
+        self.end_rest(name, record);
         self.forget_run(name);
         self.publish(name);
     }

@@ -4,6 +4,7 @@
 mod adopt;
 mod alarm;
 mod clock;
+mod containing;
 mod ending;
 mod lockout;
 mod rearm;
@@ -33,6 +34,7 @@ use super::order;
 use super::prepare::Occasion;
 use crate::base::record::{Intent, State, SupervisorStatus};
 use crate::base::{Error, Kind, Moment, ProfileName, Result};
+use crate::host::cgroup::Containment;
 use crate::host::clock::epoch_ms;
 use crate::host::{crash, process};
 use crate::supervise::alarm::Incident;
@@ -64,6 +66,7 @@ pub struct Driver {
     successor: Option<PathBuf>,
     outer: Option<Outer>,
     ending: Option<Ending>,
+    containment: Containment,
 }
 
 impl Driver {
@@ -98,6 +101,7 @@ impl Driver {
             successor: None,
             outer: None,
             ending: None,
+            containment: containing::enter(),
         };
         Ok((driver, orders))
     }
@@ -130,6 +134,9 @@ impl Driver {
         }
         self.drop_all_alerts();
         self.journal.flush().await;
+        if self.successor.is_none() {
+            self.containment.leave();
+        }
         self.successor
     }
 

@@ -66,11 +66,16 @@ impl Driver {
         let (port, runtime) = (prepared.profile.port, prepared.runtime);
         member.profile = Some(prepared.profile.clone());
         member.shared.clone_from(&prepared.shared);
-        let run_record = prepared.run.clone();
+        let mut run_record = prepared.run.clone();
+        run_record.group = self.containment.make(name);
         if let Err(error) = run_record.write(&self.setup.paths.records_dir, name) {
             tracing::warn!(profile = %name, %error, "should this supervisor die, the next one cannot adopt it");
         }
-        let (pid, reader) = prepared.spawn().inspect_err(|_| self.forget_run(name))?;
+        let (pid, reader) = prepared.spawn().inspect_err(|_| {
+            self.forget_run(name);
+            self.close(run_record.group.clone());
+        })?;
+        self.take_in(name, pid, &run_record);
         crash::point("forked");
         let record = Record::of(name.as_str(), pid, port, runtime, run_record.mark.to_string());
         if let Err(error) = record.write(&state_dir) {
@@ -196,8 +201,10 @@ impl Driver {
             self.note_out_of_memory(name);
         }
         if let Some(member) = self.members.get_mut(name).filter(|_| over) {
+            let group = member.live.as_ref().and_then(|live| live.track.group().cloned());
             member.run_ended(asked);
             self.forget_run(name);
+            self.close(group);
         }
         let actions = self.repaired_or(name, actions);
         self.perform(actions);

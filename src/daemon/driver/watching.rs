@@ -47,10 +47,13 @@ impl Driver {
             }
             let Some(ask) = live.watch.as_mut().and_then(|watch| watch.ask(now, &policy)) else { continue };
             let (run, leader, notes) = (live.run, live.pid, self.notes.clone());
+            let group = live.track.group().cloned();
             let Some(target) = member.target(&self.setup) else { continue };
             let (weighing, weighed) = (self.notes.clone(), name.clone());
             tokio::task::spawn_blocking(move || {
-                let _ = weighing.send(Note::Weighed(weighed, run, process::memory_of_tree(leader)));
+                let bytes = group.and_then(|group| group.memory_bytes());
+                let bytes = bytes.unwrap_or_else(|| process::memory_of_tree(leader));
+                let _ = weighing.send(Note::Weighed(weighed, run, bytes));
             });
             tokio::spawn(async move {
                 let mut look = ready::look(&target, ask.limit).await;
