@@ -7,6 +7,17 @@ use serde_json::Value;
 const READ_SCOPE: &[&str] = &["operator.read"];
 /// The right to send, run and change conversations.
 const WRITE_SCOPE: &[&str] = &["operator.write"];
+/// What a request for pairing may name.
+const GRANTED: [&str; 8] = [
+    "operator.admin",
+    "operator.approvals",
+    "operator.pairing",
+    "operator.questions",
+    "operator.read",
+    "operator.talk",
+    "operator.talk.secrets",
+    "operator.write",
+];
 /// Every right.
 const ADMIN_SCOPE: &[&str] = &["operator.admin"];
 
@@ -32,6 +43,12 @@ pub fn union<'a>(needs: impl IntoIterator<Item = &'a [&'static str]>) -> Vec<&'s
     all.sort_unstable();
     all.dedup();
     all
+}
+
+/// The scopes that a request for pairing names, of those that there are: whoever approves it must hold them too.
+pub fn named(scopes: &Value) -> Vec<&'static str> {
+    let has = |scope: &&&str| scopes.as_array().into_iter().flatten().any(|named| named == **scope);
+    GRANTED.iter().filter(has).copied().collect()
 }
 
 /// Whether the parameters lift a call that otherwise only writes.
@@ -255,6 +272,15 @@ mod tests {
         ] {
             assert_eq!(least(method, &params).join(" "), scopes, "{method} {params}");
         }
+    }
+
+    #[test]
+    fn whoever_approves_asks_for_what_the_request_names_and_for_nothing_made_up() {
+        assert_eq!(
+            named(&json!(["operator.write", "root", 7, "operator.admin"])),
+            ["operator.admin", "operator.write"]
+        );
+        assert!(named(&json!(null)).is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From flags, environment and files to the gateway that is meant: what every verb that asks one begins with.
 //!
-//! `Ask::of(context, port)?.call(method, params).await` is one call; `.session(&[(method, params)])` opens a connection
-//! with the scopes of all the calls that will be made on it.
+//! `Ask::of(context, port)?.call(method, params).await` is one call; `.session(purpose, &[(method, params)], &[])` opens
+//! a connection with the scopes of all the calls that will be made on it.
 
 use std::time::Duration;
 
@@ -110,12 +110,19 @@ impl<'a> Ask<'a> {
         gateway::call(self.asking(scopes, &format!("cli:{method}")), method, params).await
     }
 
-    /// A connection for several calls and for events, with the least scopes that all of `calls` need together.
+    /// A connection for several calls and for events, with the least scopes that all of `calls` need together, and
+    /// those of `more`.
     ///
     /// # Errors
     /// As [`gateway::open`].
-    pub async fn session(&self, purpose: &str, calls: &[(&str, &Value)]) -> Result<Session> {
-        let scopes = scope::union(calls.iter().map(|(method, params)| scope::least(method, params)));
+    pub async fn session(
+        &self,
+        purpose: &str,
+        calls: &[(&str, &Value)],
+        more: &[&'static str],
+    ) -> Result<Session> {
+        let needs = calls.iter().map(|(method, params)| scope::least(method, params));
+        let scopes = scope::union(needs.chain([more]));
         gateway::open(self.asking(&scopes, purpose)).await
     }
 

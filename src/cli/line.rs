@@ -1,4 +1,4 @@
-//! How the verbs that read ask their gateway: a connection for the calls that a verb names, and a clear word where the
+//! How the verbs ask their gateway: a connection for the calls that a verb names, and a clear word where the
 //! gateway does not have one of them.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::{Context, chosen, survey};
 use crate::base::record::Runtime;
 use crate::base::{Error, Kind, Result};
 use crate::client::gateway::CALL_TIMEOUT;
-use crate::client::session::Session;
+use crate::client::session::{Incoming, Session};
 use crate::host::lock::Record;
 use crate::profile::Profile;
 use crate::wire::HelloOk;
@@ -32,7 +32,7 @@ pub async fn ask(context: &Context, method: &str, params: Value) -> Result<Value
 /// As [`ask`].
 pub async fn ask_within(context: &Context, method: &str, params: Value, usual: Duration) -> Result<Value> {
     let asker = Asker::new(context, usual)?;
-    let mut line = asker.open(&[method]).await?;
+    let mut line = asker.open_for(&[(method, &params)], &[]).await?;
     let answer = line.ask(method, params).await;
     line.close().await;
     answer
@@ -63,8 +63,16 @@ impl<'c> Asker<'c> {
     /// As [`Ask::session`].
     pub async fn open(&self, methods: &[&str]) -> Result<Line<'_>> {
         let calls: Vec<(&str, &Value)> = methods.iter().map(|method| (*method, &Value::Null)).collect();
-        let purpose = format!("cli:{}", methods.first().unwrap_or(&"connect"));
-        Ok(Line { profile: self.0.profile(), session: self.0.session(&purpose, &calls).await? })
+        self.open_for(&calls, &[]).await
+    }
+
+    /// The same for calls whose parameters decide what they need, and for the scopes of `more`.
+    ///
+    /// # Errors
+    /// As [`Ask::session`].
+    pub async fn open_for(&self, calls: &[(&str, &Value)], more: &[&'static str]) -> Result<Line<'_>> {
+        let purpose = format!("cli:{}", calls.first().map_or("connect", |(method, _)| method));
+        Ok(Line { profile: self.0.profile(), session: self.0.session(&purpose, calls, more).await? })
     }
 }
 
@@ -86,13 +94,31 @@ impl Line<'_> {
     /// As [`ask`].
     pub async fn ask(&mut self, method: &str, params: Value) -> Result<Value> {
         let answer = self.session.call(method, params).await;
-        answer.map_err(|error| {
-            let told = error.message().contains(&format!("unknown method: {method}"));
-            // To whoever is no administrator a gateway tells of a method that it does not know only this.
-            let hidden = error.message().contains("missing scope: operator.admin")
-                && !self.hello().features.methods.iter().any(|known| known == method);
-            if told || hidden { lacks(method, self.profile, self.hello()) } else { error }
-        })
+        answer.map_err(|error| self.told(method, error))
+    }
+
+    fn told(&self, method: &str, error: Error) -> Error {
+        let told = error.message().contains(&format!("unknown method: {method}"));
+        // To whoever is no administrator a gateway tells of a method that it does not know only this.
+        let hidden = error.message().contains("missing scope: operator.admin")
+            && !self.hello().features.methods.iter().any(|known| known == method);
+        if told || hidden { lacks(method, self.profile, self.hello()) } else { error }
+    }
+
+    /// Calls `method`, which may first say that it was accepted, and waits `limit` for its last answer; `watch` sees
+    /// what comes meanwhile. Dropping the future leaves the connection usable.
+    ///
+    /// # Errors
+    /// As [`Session::follow`]; code `method_unknown` where the gateway has no such method.
+    pub async fn follow(
+        &mut self,
+        limit: Duration,
+        (method, params): (&str, Value),
+        watch: &mut dyn FnMut(&Incoming),
+    ) -> Result<Value> {
+        self.session.allow(limit);
+        let answer = self.session.follow(method, params, watch).await;
+        answer.map_err(|error| self.told(method, error))
     }
 
     /// Says goodbye.

@@ -9,6 +9,7 @@ mod handover;
 mod line;
 mod probed;
 mod render;
+mod speech;
 mod survey;
 
 use std::cell::Cell;

@@ -7,7 +7,7 @@ use crate::base::{Error, Kind, ProfileName};
 use crate::link::gateway::Trouble;
 use crate::link::tls::Mistrust;
 use crate::wire::Fault;
-use crate::wire::fault::{FORBIDDEN, NOT_PAIRED, UNAVAILABLE};
+use crate::wire::fault::{AGENT_TIMEOUT, FORBIDDEN, NOT_PAIRED, UNAVAILABLE};
 
 /// How a gateway is spoken of.
 #[derive(Clone, Debug)]
@@ -174,7 +174,16 @@ fn explain_fault(named: &Named, fault: &Fault) -> Error {
         let what = format!("{who} refused the credential: {}", fault.message);
         return Error::new(Kind::Denied, "gateway_auth_refused", what).remedy(hint(named, detail));
     }
-    if fault.code == FORBIDDEN {
+    if fault.code == AGENT_TIMEOUT {
+        return Error::new(Kind::Deadline, "agent_timeout", fault.message.clone())
+            .remedy("give it more time with --timeout");
+    }
+    if detail == "PAIRING_CHANGED" {
+        let what = format!("{who} does not let that node do this yet: {}", fault.message);
+        return Error::new(Kind::Failed, "node_not_approved", what)
+            .remedy("see what waits for approval: openclaw nodes pending");
+    }
+    if fault.code == FORBIDDEN || detail == "MISSING_SCOPE" {
         return Error::new(Kind::Denied, "gateway_forbidden", fault.message.clone());
     }
     if fault.retryable == Some(true) {

@@ -1,7 +1,6 @@
 //! An open connection to a gateway, with a deadline for answers and a watchdog for silence. Answers are matched by
 //! their id alone: they come in order of completion, and one call may have two (`agent`: accepted, then final).
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,9 +11,6 @@ use crate::base::{Error, Kind, Result};
 use crate::host::clock::Stopwatch;
 use crate::link::gateway::{Gateway, Trouble};
 use crate::wire::{Event, Frame, HelloOk, Request, Response};
-
-/// Most events that are kept for later while an answer is awaited; older ones are dropped.
-const KEPT_EVENTS_MAX: usize = 1024;
 
 /// What came.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,23 +30,13 @@ pub struct Session {
     limit: Duration,
     silence: Duration,
     traceparent: Option<String>,
-    events: Option<VecDeque<Event>>,
 }
 
 impl Session {
     pub(super) fn new(gateway: Gateway, named: Named, clock: Stopwatch, limit: Duration) -> Session {
         // No word within two ticks: the other end is gone, whatever TCP says.
         let tick = Duration::from_millis(gateway.hello.policy.tick_interval_ms.max(1000));
-        Session {
-            gateway,
-            named,
-            next_id: 1,
-            clock,
-            limit,
-            silence: tick * 2,
-            traceparent: None,
-            events: None,
-        }
+        Session { gateway, named, next_id: 1, clock, limit, silence: tick * 2, traceparent: None }
     }
 
     pub(super) fn trace(&mut self, traceparent: Option<String>) {
@@ -63,14 +49,10 @@ impl Session {
         &self.gateway.hello
     }
 
-    /// Gives the next call the whole time again; without it all calls share what the connection was given.
-    pub fn renew(&mut self) {
+    /// Gives what follows `limit` to take; without it all calls share what the connection was given.
+    pub fn allow(&mut self, limit: Duration) {
+        self.limit = limit;
         self.clock = Stopwatch::start();
-    }
-
-    /// Keeps the events that come while an answer is awaited, for [`Session::next`].
-    pub fn keep_events(&mut self) {
-        self.events.get_or_insert_with(VecDeque::new);
     }
 
     /// Calls `method` and waits for its first answer; a gateway whose sidecars still start is asked again.
@@ -79,13 +61,49 @@ impl Session {
     /// [`Kind::Deadline`] with code `gateway_slow`, [`Kind::Unavailable`] with `gateway_starting`, `gateway_closed` or
     /// `gateway_silent`, [`Kind::Denied`] for a missing scope, [`Kind::Failed`] for a call that the gateway refused.
     pub async fn call(&mut self, method: &str, params: Value) -> Result<Value> {
+        self.ask(method, params, |_| true, &mut |_| ()).await
+    }
+
+    /// Calls `method` and waits for its last answer: the second one of a method that first says that it was accepted.
+    /// `watch` sees what comes on the way, that first answer and every event. The gateway is asked again as by
+    /// [`Session::call`], and a failed answer is told in the same words. Dropping the future leaves the connection
+    /// usable.
+    ///
+    /// # Errors
+    /// As [`Session::call`], for either answer.
+    pub async fn follow(
+        &mut self,
+        method: &str,
+        params: Value,
+        watch: &mut dyn FnMut(&Incoming),
+    ) -> Result<Value> {
+        self.ask(method, params, |payload| payload["status"] != "accepted", watch).await
+    }
+
+    async fn ask(
+        &mut self,
+        method: &str,
+        params: Value,
+        is_last: fn(&Value) -> bool,
+        watch: &mut dyn FnMut(&Incoming),
+    ) -> Result<Value> {
         loop {
             let id = self.request(method, params.clone()).await?;
-            let fault = match self.answer(&id, method).await? {
-                Response { error: Some(fault), .. } => fault,
-                Response { payload, .. } => return Ok(payload.unwrap_or_default()),
+            let mut is_begun = false;
+            let fault = loop {
+                let answer = self.answer(&id, method, watch).await?;
+                let payload = match answer {
+                    Response { error: Some(fault), .. } => break fault,
+                    Response { ref payload, .. } => payload.clone().unwrap_or_default(),
+                };
+                if is_last(&payload) {
+                    return Ok(payload);
+                }
+                is_begun = true;
+                watch(&Incoming::Answer(answer));
             };
-            let Some(wait) = startup_wait(&fault) else {
+            // What has begun is never begun a second time.
+            let Some(wait) = startup_wait(&fault).filter(|_| !is_begun) else {
                 return Err(explain(&self.named, Trouble::Fault(fault)));
             };
             if self.clock.elapsed() + wait >= self.limit {
@@ -95,11 +113,8 @@ impl Session {
         }
     }
 
-    /// Sends a request and returns its id; its answers come through [`Session::next`].
-    ///
-    /// # Errors
-    /// [`Kind::Unavailable`], code `gateway_closed`.
-    pub async fn request(&mut self, method: &str, params: Value) -> Result<String> {
+    /// Sends a request and returns its id.
+    async fn request(&mut self, method: &str, params: Value) -> Result<String> {
         let id = format!("r{}", self.next_id);
         self.next_id += 1;
         let traceparent = self.traceparent.clone();
@@ -113,17 +128,14 @@ impl Session {
     }
 
     /// Waits for the next answer to `id`, within what is left of the time.
-    ///
-    /// # Errors
-    /// As [`Session::call`]; a failed answer is no error here.
-    pub async fn answer(&mut self, id: &str, method: &str) -> Result<Response> {
+    async fn answer(&mut self, id: &str, method: &str, watch: &mut dyn FnMut(&Incoming)) -> Result<Response> {
         let left = self.left();
         let waiting = async {
             loop {
                 match self.frame().await? {
                     Incoming::Answer(response) if response.id == id => return Ok(response),
                     Incoming::Answer(_) => {}
-                    Incoming::Event(event) => self.keep(event),
+                    event => watch(&event),
                 }
             }
         };
@@ -131,18 +143,6 @@ impl Session {
             Ok(answer) => answer,
             Err(_) => Err(late(&self.named, method, self.limit)),
         }
-    }
-
-    /// The next answer or event, however long it takes; kept events first. A connection on which nothing comes for
-    /// two ticks is dead. Dropping the future loses nothing.
-    ///
-    /// # Errors
-    /// [`Kind::Unavailable`], code `gateway_silent` or `gateway_closed`.
-    pub async fn next(&mut self) -> Result<Incoming> {
-        if let Some(event) = self.events.as_mut().and_then(VecDeque::pop_front) {
-            return Ok(Incoming::Event(event));
-        }
-        self.frame().await
     }
 
     /// Says goodbye; a gateway that does not listen costs no time.
@@ -166,15 +166,6 @@ impl Session {
                 Ok(Ok(Frame::Event(event))) => return Ok(Incoming::Event(event)),
                 Ok(Ok(Frame::Req(_))) => {}
             }
-        }
-    }
-
-    fn keep(&mut self, event: Event) {
-        if let Some(events) = &mut self.events {
-            if events.len() == KEPT_EVENTS_MAX {
-                events.pop_front();
-            }
-            events.push_back(event);
         }
     }
 

@@ -9,6 +9,8 @@ pub const INVALID_REQUEST: &str = "INVALID_REQUEST";
 pub const NOT_PAIRED: &str = "NOT_PAIRED";
 /// The connection lacks a scope.
 pub const FORBIDDEN: &str = "FORBIDDEN";
+/// An agent's run took longer than it may.
+pub const AGENT_TIMEOUT: &str = "AGENT_TIMEOUT";
 /// Not now: starting, draining, busy, or the thing asked for is away.
 pub const UNAVAILABLE: &str = "UNAVAILABLE";
 

@@ -32,6 +32,8 @@ fn the_first_help_page() {
           nodes        Nodes of the selected gateway
           devices      Devices of the selected gateway
           sessions     Sessions of the selected gateway
+          agent        Tell the selected gateway's agent something, and print what it says as it comes
+          message      Messages through the selected gateway's channels
           channels     Channels of the selected gateway
           models       Models of the selected gateway
           cron         Scheduled jobs of the selected gateway

@@ -14,6 +14,7 @@ mod ports;
 #[path = "../e2e/world.rs"]
 mod world;
 
+mod acts;
 mod calls;
 mod certificates;
 mod codes;
@@ -26,7 +27,9 @@ mod passing;
 mod power;
 mod read_real;
 mod recorded;
+mod scripted;
 mod served;
 mod shapes;
 mod starting;
+mod streams;
 mod tables;

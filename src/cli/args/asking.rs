@@ -46,6 +46,14 @@ pub enum Cron {
         #[arg(long)]
         all: bool,
     },
+    /// Run a job now
+    Run {
+        /// The job's id
+        id: String,
+        /// Only if it is due
+        #[arg(long)]
+        due: bool,
+    },
 }
 
 /// `openclaw config …`

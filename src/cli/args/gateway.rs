@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::acting::{Agent, Send};
 use super::asking::Stability;
 
 /// `openclaw gateway …`
@@ -38,6 +39,10 @@ pub enum Gateway {
     },
     /// Show what the gateway recorded of its own health
     Stability(Stability),
+    /// Send a message to somebody on a channel
+    Send(Send),
+    /// Tell the agent something, and print what it says as it comes
+    Agent(Agent),
     /// Call one method of the Gateway protocol
     Call {
         /// The method, for example status

@@ -1,5 +1,6 @@
 //! What can be typed, as clap sees it. No logic: a parsed value says exactly what was written.
 
+mod acting;
 mod asking;
 mod gateway;
 mod host;
@@ -14,12 +15,13 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::base::Span;
 
+pub use acting::{Agent, Letter, Message, Once, Send};
 pub use asking::{Channels, Config, Cron, Dashboard, GatewayLogs, Models, Status};
 pub use gateway::{Gateway, Port};
 pub use host::Host;
-pub use nodes::{Devices, Node, Nodes};
+pub use nodes::{Devices, Invoke, Node, Nodes, Rename};
 pub use profile::{Adopt, Clone, Create, Exec, Logs, Profile, Rm, RuntimeArg, Sharing, Start, Use};
-pub use sessions::{History, Sessions};
+pub use sessions::{Delete, History, SessionSend, Sessions};
 pub use supervisor::Supervisor;
 
 /// Profile-isolated multi-gateway supervisor for OpenClaw.
@@ -104,6 +106,11 @@ pub enum Command {
     /// Sessions of the selected gateway
     #[command(subcommand)]
     Sessions(Sessions),
+    /// Tell the selected gateway's agent something, and print what it says as it comes
+    Agent(Agent),
+    /// Messages through the selected gateway's channels
+    #[command(subcommand)]
+    Message(Message),
     /// Channels of the selected gateway
     #[command(subcommand)]
     Channels(Channels),

@@ -2,6 +2,8 @@
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::acting::Once;
+
 /// `openclaw sessions …`
 #[derive(Debug, Subcommand)]
 pub enum Sessions {
@@ -19,6 +21,43 @@ pub enum Sessions {
     },
     /// Print a session's messages
     History(History),
+    /// Send a message to a session, and do not wait for what its agent says
+    Send(SessionSend),
+    /// Delete sessions
+    Delete(Delete),
+}
+
+/// `openclaw sessions send`
+#[derive(Debug, ClapArgs)]
+pub struct SessionSend {
+    /// The session's key
+    pub key: String,
+    /// The text
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: String,
+    /// The agent whose session it is
+    #[arg(long, value_name = "ID")]
+    pub agent: Option<String>,
+    /// How much the agent thinks, for example low
+    #[arg(long, value_name = "LEVEL")]
+    pub thinking: Option<String>,
+    /// What makes it safe to repeat
+    #[command(flatten)]
+    pub once: Once,
+}
+
+/// `openclaw sessions delete`
+#[derive(Debug, ClapArgs)]
+pub struct Delete {
+    /// The sessions' keys
+    #[arg(required = true, value_name = "KEY")]
+    pub keys: Vec<String>,
+    /// The agent whose sessions they are
+    #[arg(long, value_name = "ID")]
+    pub agent: Option<String>,
+    /// Delete them; without it nothing is done
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `openclaw sessions history`

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::cron_run;
 use crate::base::Result;
 use crate::cli::Context;
 use crate::cli::args::Cron;
@@ -14,7 +15,13 @@ const LIMIT: u32 = 200;
 
 /// Runs one of them.
 pub async fn run(context: &Context, command: &Cron) -> Result<()> {
-    let Cron::List { all } = command;
+    match command {
+        Cron::List { all } => list(context, *all).await,
+        Cron::Run { id, due } => cron_run::run(context, id, *due).await,
+    }
+}
+
+async fn list(context: &Context, all: bool) -> Result<()> {
     let params = json!({ "includeDisabled": all, "limit": LIMIT, "offset": 0 });
     let document = ask(context, "cron.list", params).await?;
     context.render.answer(&document, table);

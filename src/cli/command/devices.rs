@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::pairing::{self, Who};
 use crate::base::Result;
 use crate::cli::Context;
 use crate::cli::args::Devices;
@@ -14,7 +15,14 @@ const SECRET: [&str; 2] = ["token", "tokenHash"];
 
 /// Runs one of them.
 pub async fn run(context: &Context, command: &Devices) -> Result<()> {
-    let Devices::List = command;
+    match command {
+        Devices::List => list(context).await,
+        Devices::Approve(request) => pairing::approve(context, Who::Device, &request.id).await,
+        Devices::Reject(request) => pairing::reject(context, Who::Device, &request.id).await,
+    }
+}
+
+async fn list(context: &Context) -> Result<()> {
     let mut document = ask(context, "device.pair.list", json!({})).await?;
     for device in document["paired"].as_array_mut().into_iter().flatten() {
         for token in device["tokens"].as_array_mut().into_iter().flatten() {

@@ -57,18 +57,8 @@ pub async fn call(
 
 /// Calls `method` and waits for the answer behind the one that only says that it was accepted.
 async fn last(ask: &Ask<'_>, method: &str, params: Value) -> Result<Value> {
-    let mut session = ask.session(&format!("cli:{method}"), &[(method, &params)]).await?;
-    let id = session.request(method, params).await?;
-    let answer = loop {
-        let answer = session.answer(&id, method).await?;
-        let is_begun = answer.payload.as_ref().is_some_and(|payload| payload["status"] == "accepted");
-        if answer.error.is_some() || !is_begun {
-            break answer;
-        }
-    };
+    let mut session = ask.session(&format!("cli:{method}"), &[(method, &params)], &[]).await?;
+    let answer = session.follow(method, params, &mut |_| ()).await;
     session.close().await;
-    match answer.error {
-        Some(fault) => Err(Error::new(Kind::Failed, "gateway_request_failed", fault.message)),
-        None => Ok(answer.payload.unwrap_or_default()),
-    }
+    answer
 }

@@ -1,6 +1,7 @@
 //! What the commands do, one file a verb, named as on the supervisor's side.
 
 mod adopt;
+mod agent;
 mod all;
 mod allow;
 mod channels;
@@ -10,6 +11,7 @@ mod completions;
 mod config_get;
 mod create;
 mod cron;
+mod cron_run;
 mod dashboard;
 mod devices;
 mod environment;
@@ -19,18 +21,25 @@ mod gateway_logs;
 mod gateway_power;
 mod gateway_probe;
 mod gateway_run;
+mod gateway_send;
 mod gateway_status;
 mod gateway_usage;
 mod host;
 mod list;
 mod logs;
+mod message_send;
 mod models;
 mod nodes;
+mod nodes_invoke;
+mod nodes_rename;
+mod pairing;
 mod pass;
 mod restart;
 mod rm;
 mod rollback;
 mod sessions;
+mod sessions_delete;
+mod sessions_send;
 mod show;
 mod start;
 mod status;
@@ -42,7 +51,9 @@ mod supervisor_status;
 mod supervisor_stop;
 mod use_profile;
 
-use super::args::{Command, Gateway, Host, Profile, Supervisor};
+use serde_json::Value;
+
+use super::args::{Command, Gateway, Host, Message, Once, Profile, Supervisor};
 use super::{Context, block_on};
 use crate::base::Result;
 pub use all::SOME_FAILED;
@@ -69,6 +80,10 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Nodes(command) => block_on(nodes::run(context, &command)),
         Command::Devices(command) => block_on(devices::run(context, &command)),
         Command::Sessions(command) => block_on(sessions::run(context, &command)),
+        Command::Agent(agent) => block_on(agent::run(context, &agent)),
+        Command::Message(Message::Send { channel, target, letter }) => {
+            block_on(message_send::run(context, &channel, &target, &letter))
+        }
         Command::Channels(command) => block_on(channels::run(context, &command)),
         Command::Models(command) => block_on(models::run(context, &command)),
         Command::Cron(command) => block_on(cron::run(context, &command)),
@@ -78,6 +93,17 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Completions { shell } => completions::completions(context, shell),
         Command::Man => completions::man(context),
     }
+}
+
+/// The key that was typed, or a new one.
+fn key(once: &Once) -> String {
+    once.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
+}
+
+/// The parameters of a call. One that is not meant is left out: the gateway takes no null.
+fn params(named: &[(&str, Value)]) -> Value {
+    let meant = named.iter().filter(|(_, value)| !value.is_null());
+    meant.map(|(key, value)| ((*key).to_owned(), value.clone())).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn gateway(context: &Context, command: Gateway) -> Result<()> {
@@ -92,6 +118,8 @@ fn gateway(context: &Context, command: Gateway) -> Result<()> {
         Gateway::Probe => block_on(gateway_probe::run(context)),
         Gateway::UsageCost { days } => block_on(gateway_usage::cost(context, days)),
         Gateway::Stability(stability) => block_on(gateway_usage::stability(context, stability.limit)),
+        Gateway::Send(send) => block_on(gateway_send::run(context, &send)),
+        Gateway::Agent(agent) => block_on(agent::run(context, &agent)),
         Gateway::Call { method, params, expect_final, port } => {
             block_on(gateway_call::call(context, port.port, (&method, &params), expect_final))
         }

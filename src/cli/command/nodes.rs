@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::pairing::Who;
+use super::{nodes_invoke, nodes_rename, pairing};
 use crate::base::{Error, Kind, Result};
 use crate::cli::Context;
 use crate::cli::args::{Node, Nodes};
@@ -12,7 +14,7 @@ use crate::cli::render::{Listing, cell};
 use crate::host::clock::epoch_ms;
 
 /// How long these may take, as in the real program.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Runs one of them.
 pub async fn run(context: &Context, command: &Nodes) -> Result<()> {
@@ -20,6 +22,10 @@ pub async fn run(context: &Context, command: &Nodes) -> Result<()> {
         Nodes::List => list(context).await,
         Nodes::Describe(node) => describe(context, node).await,
         Nodes::Pending => pending(context).await,
+        Nodes::Invoke(invoke) => nodes_invoke::run(context, invoke).await,
+        Nodes::Rename(rename) => nodes_rename::run(context, rename).await,
+        Nodes::Approve(request) => pairing::approve(context, Who::Node, &request.id).await,
+        Nodes::Reject(request) => pairing::reject(context, Who::Node, &request.id).await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::{params, sessions_delete, sessions_send};
 use crate::base::Result;
 use crate::cli::Context;
 use crate::cli::args::{History, Sessions};
@@ -13,20 +14,18 @@ use crate::host::clock::epoch_ms;
 pub async fn run(context: &Context, command: &Sessions) -> Result<()> {
     match command {
         Sessions::List { limit, active, agent } => {
-            let mut params = json!({});
-            for (key, value) in
-                [("limit", json!(limit)), ("activeMinutes", json!(active)), ("agentId", json!(agent))]
-            {
-                // A parameter that is not meant is left out: the gateway takes no null.
-                if !value.is_null() {
-                    params[key] = value;
-                }
-            }
-            let document = ask(context, "sessions.list", params).await?;
+            let asked = params(&[
+                ("limit", json!(limit)),
+                ("activeMinutes", json!(active)),
+                ("agentId", json!(agent)),
+            ]);
+            let document = ask(context, "sessions.list", asked).await?;
             context.render.answer(&document, table);
             Ok(())
         }
         Sessions::History(history) => print(context, history).await,
+        Sessions::Send(send) => sessions_send::run(context, send).await,
+        Sessions::Delete(delete) => sessions_delete::run(context, delete).await,
     }
 }
 
