@@ -219,6 +219,8 @@ fn the_help_of_the_supervisor_and_of_the_gateway() {
           probe       Try every configured way to the gateway
           usage-cost  Show what the models cost
           stability   Show what the gateway recorded of its own health
+          send        Send a message to somebody on a channel
+          agent       Tell the agent something, and print what it says as it comes
           call        Call one method of the Gateway protocol
 
         Options:
