@@ -64,6 +64,7 @@ impl Fleet {
 
     /// The launches that waited and may go `now`.
     pub fn admissions(&mut self, now: Moment) -> Vec<Tagged> {
+        self.looked = now;
         let mut queue: Vec<(u64, ProfileName)> = self
             .members
             .iter()
@@ -73,11 +74,13 @@ impl Fleet {
         queue.iter().flat_map(|(_, name)| self.let_go(name, now)).collect()
     }
 
-    /// When one that waits may go although nothing happens.
+    /// When one that waits may go although nothing happens, after the last look at those that wait.
     pub fn next_admission(&self) -> Option<Moment> {
         self.at_once?;
         let waits = self.members.values().any(|member| member.waiting.is_some());
+        // One that is late already makes no more room; to be woken for it would be never to sleep.
         let until = |member: &Member| Some(member.launched? + PATIENCE).filter(|_| member.is_coming());
+        let until = |member: &Member| until(member).filter(|at| *at > self.looked);
         waits.then(|| self.members.values().filter_map(until).min()).flatten()
     }
 

@@ -48,6 +48,8 @@ pub struct Fleet {
     pub(super) at_once: Option<usize>,
     /// Counts the launches, which makes the queue.
     pub(super) turns: u64,
+    /// When it was last looked who may be launched.
+    pub(super) looked: Moment,
 }
 
 impl Fleet {
@@ -142,6 +144,7 @@ impl Fleet {
     pub fn restart_unasked(&mut self, name: &ProfileName, now: Moment) -> Vec<Tagged> {
         let Ok(member) = self.member(name) else { return Vec::new() };
         let (mut attempts, restarts) = (member.instance.attempts.clone(), member.instance.restarts);
+        let rearms = member.instance.rearms.clone();
         let ready = member.clearing.is_none() && member.instance.condition() == Condition::Ready;
         if !ready || !attempts.allow(now, member.policy.budget()) {
             return Vec::new();
@@ -150,7 +153,7 @@ impl Fleet {
         if let Some(member) = self.members.get_mut(name).filter(|_| !actions.is_empty()) {
             // An order would begin the count anew; this was none.
             attempts.note(now);
-            member.instance.attempts = attempts;
+            (member.instance.attempts, member.instance.rearms) = (attempts, rearms);
             member.instance.restarts = restarts + 1;
         }
         actions
@@ -305,6 +308,11 @@ impl Member {
     }
 
     pub(super) fn step(&mut self, event: Event, now: Moment, jitter: f64) -> Vec<Action> {
+        if self.waiting.is_some() && matches!(event, Event::Spawned { .. } | Event::SpawnFailed { .. }) {
+            // A launch that waits for its turn was not let go yet, so there is nothing to answer.
+            let condition = self.instance.condition();
+            return vec![Action::Report(Report::Impossible { condition, event })];
+        }
         let Some(clearing) = &self.clearing else {
             return self.instance.step(event, now, &self.policy, jitter);
         };

@@ -73,6 +73,8 @@ pub struct Instance {
     pub(super) condition: Condition,
     pub(super) run: Run,
     pub(super) degraded: bool,
+    /// While Ready: whether it has been for long enough to be stable.
+    pub(super) lasted: bool,
     /// When the current start began; its deadline can be moved, but not for ever.
     pub(super) start_began: Moment,
     /// While Stopping: the failure that the stop answers, unless it was asked for.

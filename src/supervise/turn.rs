@@ -160,6 +160,7 @@ impl<'a> Turn<'a> {
     }
 
     pub(super) fn forget_failures(&mut self) {
+        self.instance.lasted = true;
         self.instance.failures = 0;
         self.instance.echo.clear();
     }
@@ -190,10 +191,9 @@ impl<'a> Turn<'a> {
         self.launch();
     }
 
-    /// What was ready and did not last is a failure, with whatever code it says goodbye: its timer, which makes
-    /// it stable, is still set.
+    /// What was ready and did not last is a failure, with whatever code it says goodbye.
     pub(super) fn ready_run_ended(&mut self, exit: Exit) {
-        let lasted = self.instance.armed().is_none();
+        let lasted = self.instance.lasted;
         self.by_policy(Reason::Exited(exit), !(lasted && exit.is_clean()));
     }
 
@@ -214,7 +214,7 @@ impl<'a> Turn<'a> {
             Restart::OnFailure if clean => return self.settle(Condition::Down),
             Restart::OnFailure | Restart::Always => {}
         }
-        if let Some(times) = self.echoes(reason).filter(|_| failure) {
+        if failure && let Some(times) = self.echoes(reason) {
             return self.give_up(GiveUp::SameLine { times }, reason);
         }
         let wait = match failure {
@@ -274,6 +274,7 @@ impl<'a> Turn<'a> {
         self.instance.condition = condition;
         self.instance.gave_up = None;
         self.instance.degraded = false;
+        self.instance.lasted = false;
         self.publish = true;
     }
 

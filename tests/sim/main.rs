@@ -6,16 +6,22 @@
 #![allow(clippy::disallowed_methods, reason = "the seed to replay comes by the environment")]
 
 mod child;
+mod model;
 mod random;
+mod walk;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use random::Random;
+use walk::{Counts, Walk};
 use world::{LAUNCH_MAX, Order, World};
 
 const HISTORIES: u64 = 10_000;
+const WALKS: u64 = 20;
+const WALK_STEPS: u64 = 100_000;
 const SEED_VARIABLE: &str = "OPENCLAW_SIM_SEED";
+const WALK_VARIABLE: &str = "OPENCLAW_SIM_WALK";
 
 /// How a history ends, and what must be true then.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +109,43 @@ fn incident_c12_no_history_breaks_an_invariant() {
         launches > 2 * HISTORIES && steps > 20 * HISTORIES,
         "the histories are too tame to prove a thing"
     );
+}
+
+fn walk(seed: u64) -> Counts {
+    let mut walk = Walk::new(Random::new(seed));
+    let told = catch_unwind(AssertUnwindSafe(|| walk.go(WALK_STEPS)));
+    if let Err(panic) = told {
+        eprintln!("walk {seed} failed at step {}; alone: {WALK_VARIABLE}={seed}", walk.counts.steps);
+        resume_unwind(panic);
+    }
+    walk.counts
+}
+
+#[test]
+fn incident_c12_no_walk_leaves_the_reference_model() {
+    let seeds: Vec<u64> = match std::env::var(WALK_VARIABLE) {
+        Ok(seed) => vec![seed.parse().expect("a seed is a number")],
+        Err(_) => (0..WALKS).collect(),
+    };
+    let total = std::thread::scope(|scope| {
+        let workers: Vec<_> = seeds
+            .chunks(WALKS as usize / 2)
+            .map(|seeds| scope.spawn(move || seeds.iter().copied().map(walk).collect::<Vec<_>>()))
+            .collect();
+        let all =
+            workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        all.fold(Counts::default(), |mut sum, one| {
+            sum.add(one);
+            sum
+        })
+    });
+    eprintln!("{} walks: {total:?}", seeds.len());
+    let rare = [total.launches, total.adopted, total.rounds, total.hangs, total.given_up, total.kills];
+    let tame = rare
+        .into_iter()
+        .chain([total.impossible, total.outgrown, total.replaced])
+        .any(|count| count < 5 * seeds.len() as u64);
+    assert!(!tame, "the walks are too tame to prove a thing");
 }
 
 #[test]
