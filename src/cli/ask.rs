@@ -36,7 +36,7 @@ impl<'a> Ask<'a> {
     /// # Errors
     /// As [`target::for_url`], [`target::for_environment_url`] and [`target::for_profile`]; nothing has been sent.
     pub fn of(context: &'a Context, port: Option<u16>) -> Result<Ask<'a>> {
-        let (asked, env) = (asked(context, port)?, &context.environment);
+        let (asked, env) = (asked(context, port.or(context.port))?, &context.environment);
         let ask = match target::for_url(&asked, env) {
             Some(target) => Ask::to(context, target?, None),
             None => Ask::from_profile(context, &asked)?,
@@ -85,9 +85,24 @@ impl<'a> Ask<'a> {
                 profile.port_source.as_str()
             ));
         }
-        let follow = |source: &SecretSource| lookup::look_up(source, &config, env, DISK.read);
-        let pins = own_pins(&profile, &config, env)?;
-        let target = target::for_profile(asked, &profile, &config, env, pins.as_ref(), &follow)?;
+        Ask::through(context, asked, profile, &config, env)
+    }
+
+    /// The gateway of `profile` as it stands, with what `config` and the variables in `env` keep for it.
+    ///
+    /// # Errors
+    /// As [`target::for_profile`].
+    pub fn through(
+        context: &'a Context,
+        asked: &Asked,
+        profile: Profile,
+        config: &GatewayConfig,
+        env: &Environment,
+    ) -> Result<Ask<'a>> {
+        let registry = survey::registry(context)?;
+        let follow = |source: &SecretSource| lookup::look_up(source, config, &context.environment, DISK.read);
+        let pins = own_pins(&profile, config, &context.environment)?;
+        let target = target::for_profile(asked, &profile, config, env, pins.as_ref(), &follow)?;
         Ok(Ask::to(context, target, Some((profile, registry))))
     }
 

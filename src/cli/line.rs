@@ -3,16 +3,17 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ask::Ask;
 use super::{Context, chosen, survey};
+use crate::access::Endpoint;
 use crate::base::record::Runtime;
 use crate::base::{Error, Kind, Result};
 use crate::client::gateway::CALL_TIMEOUT;
 use crate::client::session::{Incoming, Session};
 use crate::host::lock::Record;
-use crate::profile::Profile;
+use crate::profile::{Flags, Profile};
 use crate::wire::HelloOk;
 
 /// How many methods of a gateway are listed where it lacks one.
@@ -52,9 +53,24 @@ impl<'c> Asker<'c> {
         Ok(Asker(ask))
     }
 
-    /// Where the gateway answers.
-    pub fn url(&self) -> &str {
-        &self.0.target.endpoint.url
+    /// The same for one of several ways to it; `usual` as for [`Asker::new`].
+    pub fn through(mut ask: Ask<'c>, usual: Duration) -> Self {
+        ask.usual = usual;
+        Asker(ask)
+    }
+
+    /// Where the gateway answers, and who said so.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.0.target.endpoint
+    }
+
+    /// The tunnel whose near end that is.
+    pub fn tunnel(&self) -> Option<Value> {
+        let profile = self.0.profile()?;
+        let remote = profile.remote.as_ref().filter(|remote| remote.url.is_none())?;
+        Some(json!({
+            "kind": "ssh", "target": remote.target, "localPort": profile.port, "remotePort": remote.remote_port,
+        }))
     }
 
     /// Opens a connection for `methods`, with the least scopes that they need.
@@ -150,9 +166,17 @@ fn lacks(method: &str, profile: Option<&Profile>, hello: &HelloOk) -> Error {
     }
 }
 
+/// The profile whose gateway is shown; `None` where a URL was typed, for which no file is read.
+///
+/// # Errors
+/// As [`selected`].
+pub fn shown(context: &Context) -> Result<Option<Profile>> {
+    if context.global.url.is_some() { Ok(None) } else { selected(context).map(Some) }
+}
+
 /// The profile that the flags, the environment and `profile use` mean.
 pub fn selected(context: &Context) -> Result<Profile> {
-    let flags = chosen::flags(context);
+    let flags = Flags { port: context.port, ..chosen::flags(context) };
     let selection = chosen::selection(context)?;
     let registry = survey::registry(context)?;
     let profile = registry.load_with(&selection.name, &flags).or_else(|error| {

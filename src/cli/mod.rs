@@ -11,6 +11,7 @@ mod probed;
 mod render;
 mod speech;
 mod survey;
+mod ways;
 
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -31,6 +32,8 @@ pub struct Context {
     pub global: args::Global,
     /// The environment, as it was at the start.
     pub environment: Environment,
+    /// `--port`, on the verbs that ask a gateway.
+    pub port: Option<u16>,
     /// The way to print.
     pub render: Render,
     /// Whether the one document is printed and tells the failure too.
@@ -46,7 +49,8 @@ pub fn run(argv: Vec<OsString>, variables: impl Iterator<Item = (OsString, OsStr
         Err(error) => return not_taken(&argv, &error, environment),
     };
     let render = Render::new(args.global.json, args.global.no_color, &environment);
-    let context = Context { global: args.global, environment, render, told: Cell::new(false) };
+    let port = command::port_of(&args.command);
+    let context = Context { global: args.global, environment, port, render, told: Cell::new(false) };
     match command::run(&context, args.command) {
         Ok(()) => 0,
         Err(error) => failed(&context, &error),
@@ -61,7 +65,7 @@ fn not_taken(argv: &[OsString], error: &clap::Error, environment: Environment) -
     if fate == Fate::Mistake {
         return usage(error, render);
     }
-    let context = Context { global, environment, render, told: Cell::new(false) };
+    let context = Context { global, environment, port: None, render, told: Cell::new(false) };
     match command::pass(&context, argv) {
         Ok(()) => 0,
         Err(missing) if fate == Fate::HandOverOrMistake && missing.code() == "openclaw_missing" => {

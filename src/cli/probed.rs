@@ -58,6 +58,13 @@ impl Probed {
         self.hello.is_some() || self.error.as_ref().is_some_and(|error| REACHED.contains(&error.code()))
     }
 
+    /// What tells one gateway from another, whatever the way to it: its process, else its state directory.
+    pub fn identity(&self) -> Option<String> {
+        let hello = self.hello.as_ref()?;
+        let state_dir = || Some(format!("{} {}", hello.snapshot.state_dir.as_ref()?, hello.server.version));
+        hello.server.boot_id.clone().or_else(state_dir)
+    }
+
     /// What this connection may do, in the real program's words.
     pub fn capability(&self) -> &'static str {
         let Some(hello) = &self.hello else { return "unknown" };

@@ -122,6 +122,9 @@ pub struct Knobs {
     /// token that begins with `wrong` is refused.
     #[arg(long, value_name = "FILE")]
     pub answers: Option<PathBuf>,
+    /// Says in `hello-ok` that it is this process.
+    #[arg(long, value_name = "ID")]
+    pub boot_id: Option<String>,
     /// Writes its argv and environment as one JSON object.
     #[arg(long, value_name = "FILE")]
     pub dump_env: Option<PathBuf>,

@@ -36,6 +36,7 @@ struct Service {
     mute: Option<String>,
     device_token: Option<String>,
     redirect: Option<String>,
+    boot_id: Option<String>,
 }
 
 /// Serves `listener` from threads of its own.
@@ -61,6 +62,7 @@ pub fn spawn(listener: TcpListener, knobs: &Knobs) -> io::Result<()> {
         mute: knobs.mute.clone(),
         device_token: knobs.device_token.clone(),
         redirect: knobs.redirect.clone(),
+        boot_id: knobs.boot_id.clone(),
     });
     if let Some(after) = knobs.close_after {
         return close_after(listener, service, after);
@@ -175,7 +177,11 @@ impl Service {
             if self.mute.as_deref() == request["method"].as_str() {
                 continue;
             }
-            let answer = self.answer(&request);
+            let mut answer = self.answer(&request);
+            if let (Some(id), true) = (&self.boot_id, request["method"] == "connect" && answer["ok"] == true)
+            {
+                answer["payload"]["server"]["bootId"] = json!(id);
+            }
             send(&mut socket, &answer)?;
             if answer["ok"] == false && request["method"] == "connect" {
                 return Ok(());

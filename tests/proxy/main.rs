@@ -24,6 +24,7 @@ mod devices;
 mod devices_real;
 mod manners;
 mod passing;
+mod places;
 mod power;
 mod read_real;
 mod recorded;

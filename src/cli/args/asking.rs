@@ -2,6 +2,7 @@
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::gateway::Port;
 use crate::base::Span;
 
 /// `openclaw status`
@@ -13,6 +14,9 @@ pub struct Status {
     /// Show it again and again, this far apart
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
     pub watch: Option<Span>,
+    /// Where it answers
+    #[command(flatten)]
+    pub at: Port,
 }
 
 /// `openclaw channels …`
@@ -81,6 +85,9 @@ pub struct GatewayLogs {
     /// How often is asked for more
     #[arg(long, value_name = "DURATION", default_value = "1s")]
     pub interval: Span,
+    /// Where it answers
+    #[command(flatten)]
+    pub at: Port,
 }
 
 /// `openclaw dashboard`
@@ -89,6 +96,9 @@ pub struct Dashboard {
     /// Only print the address
     #[arg(long)]
     pub no_open: bool,
+    /// Where it answers
+    #[command(flatten)]
+    pub at: Port,
 }
 
 /// `openclaw gateway stability`
@@ -97,4 +107,7 @@ pub struct Stability {
     /// How many events at most
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,
+    /// Where it answers
+    #[command(flatten)]
+    pub at: Port,
 }

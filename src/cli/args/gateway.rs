@@ -28,14 +28,20 @@ pub enum Gateway {
         /// Do not connect
         #[arg(long)]
         no_probe: bool,
+        /// Where it answers
+        #[command(flatten)]
+        port: Port,
     },
     /// Try every configured way to the gateway
-    Probe,
+    Probe(Port),
     /// Show what the models cost
     UsageCost {
         /// Of how many days
         #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=366))]
         days: u32,
+        /// Where it answers
+        #[command(flatten)]
+        port: Port,
     },
     /// Show what the gateway recorded of its own health
     Stability(Stability),
@@ -65,4 +71,15 @@ pub struct Port {
     /// Ask the gateway on this port
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+}
+
+/// Verbs that may ask on another port than the profile's.
+#[derive(Debug, Args)]
+pub struct At<T: Subcommand> {
+    /// Ask the gateway on this port
+    #[arg(long, value_name = "PORT", global = true)]
+    pub port: Option<u16>,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: T,
 }

@@ -16,8 +16,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use crate::base::Span;
 
 pub use acting::{Agent, Letter, Message, Once, Send};
-pub use asking::{Channels, Config, Cron, Dashboard, GatewayLogs, Models, Status};
-pub use gateway::{Gateway, Port};
+pub use asking::{Channels, Config, Cron, Dashboard, GatewayLogs, Models, Stability, Status};
+pub use gateway::{At, Gateway, Port};
 pub use host::Host;
 pub use nodes::{Devices, Invoke, Node, Nodes, Rename};
 pub use profile::{Adopt, Clone, Create, Exec, Logs, Profile, Rm, RuntimeArg, Sharing, Start, Use};
@@ -98,35 +98,28 @@ pub enum Command {
     /// Show the selected profile's gateway and what it does
     Status(Status),
     /// Nodes of the selected gateway
-    #[command(subcommand)]
-    Nodes(Nodes),
+    Nodes(At<Nodes>),
     /// Devices of the selected gateway
-    #[command(subcommand)]
-    Devices(Devices),
+    Devices(At<Devices>),
     /// Sessions of the selected gateway
-    #[command(subcommand)]
-    Sessions(Sessions),
+    Sessions(At<Sessions>),
     /// Tell the selected gateway's agent something, and print what it says as it comes
     Agent(Agent),
     /// Messages through the selected gateway's channels
     #[command(subcommand)]
     Message(Message),
     /// Channels of the selected gateway
-    #[command(subcommand)]
-    Channels(Channels),
+    Channels(At<Channels>),
     /// Models of the selected gateway
-    #[command(subcommand)]
-    Models(Models),
+    Models(At<Models>),
     /// Scheduled jobs of the selected gateway
-    #[command(subcommand)]
-    Cron(Cron),
+    Cron(At<Cron>),
     /// The selected gateway's log
     Logs(GatewayLogs),
     /// The selected gateway's page in the browser
     Dashboard(Dashboard),
     /// The selected gateway's configuration
-    #[command(subcommand)]
-    Config(Config),
+    Config(At<Config>),
     /// Print the completions of a shell
     Completions {
         /// The shell

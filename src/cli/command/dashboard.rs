@@ -6,12 +6,15 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::timeout;
 
+use crate::access::EndpointSource;
 use crate::base::{Error, Kind, Result};
 use crate::cli::Context;
 use crate::cli::args::Dashboard;
-use crate::cli::line::selected;
+use crate::cli::command::gateway_status::page;
+use crate::cli::line::{Asker, shown};
 use crate::host::process;
 use crate::link::http;
+use crate::profile::Profile;
 
 /// How long the gateway may take to say that it lives.
 const LIVE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -24,10 +27,24 @@ const OPENER: &str = match std::env::consts::OS.as_bytes() {
 
 /// Prints the address, and becomes the program that opens it where somebody sits before a screen.
 pub async fn run(context: &Context, dashboard: &Dashboard) -> Result<()> {
-    let profile = selected(context)?;
+    let own = shown(context)?;
+    let asker = Asker::new(context, LIVE_TIMEOUT)?;
+    let url = page(&asker.endpoint().url);
+    let is_here = |_: &&Profile| asker.endpoint().source == EndpointSource::Loopback;
+    match own.as_ref().filter(is_here) {
+        Some(profile) => is_alive(context, profile).await?,
+        // Elsewhere it has to prove who it is, and the credential that it is ours.
+        None => asker.open(&[]).await?.close().await,
+    }
+    let name = own.as_ref().map(|profile| profile.name.as_str());
+    show(context, dashboard, &url, name);
+    Ok(())
+}
+
+/// Asks the profile's own gateway whether it lives; that takes no credential.
+async fn is_alive(context: &Context, profile: &Profile) -> Result<()> {
     let limit = context.global.timeout.map_or(LIVE_TIMEOUT, |limit| limit.0);
     let (name, port) = (&profile.name, profile.port);
-    let url = format!("http{}://127.0.0.1:{port}/", if profile.tls { "s" } else { "" });
     match timeout(limit, http::get(port, "/healthz")).await {
         // What speaks TLS cannot be asked this way; that somebody accepts has to do.
         Ok(Ok(_)) => {}
@@ -47,9 +64,14 @@ pub async fn run(context: &Context, dashboard: &Dashboard) -> Result<()> {
             return Err(Error::new(Kind::Deadline, "gateway_slow", message).profile(name));
         }
     }
+    Ok(())
+}
+
+/// Prints the address, and opens it where somebody sits before a screen.
+fn show(context: &Context, dashboard: &Dashboard, url: &str, name: Option<&str>) {
     if context.render.is_json() {
-        context.render.document(&json!({ "ok": true, "url": url, "profile": name.as_str() }));
-        return Ok(());
+        context.render.document(&json!({ "ok": true, "url": url, "profile": name }));
+        return;
     }
     context.render.text(&format!("{url}\n"));
     context
@@ -65,5 +87,4 @@ pub async fn run(context: &Context, dashboard: &Dashboard) -> Result<()> {
         let error = process::exec(&argv, &environment);
         context.render.notice(&format!("{OPENER} cannot be run: {error}"));
     }
-    Ok(())
 }

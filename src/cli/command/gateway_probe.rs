@@ -1,59 +1,54 @@
-//! `gateway probe`: every configured way to the gateway, tried. Unlike the real program it fails when the gateway
-//! lets nobody in.
+//! `gateway probe`: every configured way to the gateway, tried side by side. Unlike the real program it fails when the
+//! gateway that the other verbs ask lets nobody in.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::cli::Context;
 use crate::cli::command::gateway_status::url;
-use crate::cli::line::{Asker, selected};
 use crate::cli::probed::{Probed, own_presence};
 use crate::cli::render::{Listing, cell};
+use crate::cli::ways::{self, Way};
 use crate::host::clock::{Stopwatch, epoch_ms};
 
 /// How long it may take, as in the real program.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The id and kind of this host's own gateway among the targets.
-const LOCAL: &str = "localLoopback";
-/// And those of the one that the configuration names elsewhere.
-const REMOTE: &str = "configRemote";
-
 /// Tries them.
 ///
 /// # Errors
-/// What the selected target met; the document is printed all the same.
+/// What the way met that the other verbs go; the document is printed all the same.
 pub async fn run(context: &Context) -> Result<()> {
-    let profile = selected(context)?;
+    let (profile, ways) = ways::all(context, TIMEOUT)?;
     let began = Stopwatch::start();
-    let asker = Asker::new(context, TIMEOUT);
     let calls = [
         ("health", json!({})),
         ("status", json!({})),
         ("system-presence", json!({})),
         ("config.get", json!({})),
     ];
-    let probed = Probed::look(&asker, &calls).await;
-    let local = url(&profile);
-    let at = asker.as_ref().map_or(local.clone(), |asker| asker.url().to_owned());
-    // A tunnel's near end is on this host, its gateway is not.
-    let id = if at == local && profile.remote.is_none() { LOCAL } else { REMOTE };
-    let target = target(id, &at, &probed);
+    let probes = join_all(ways.iter().map(|way| Probed::look(&way.asker, &calls))).await;
+    let seen: Vec<(&Way<'_>, &Probed)> = ways.iter().zip(&probes).collect();
+    let primary = seen.iter().find(|(_, probed)| probed.reached());
     let limit = context.global.timeout.map_or(TIMEOUT, |limit| limit.0).as_millis() as u64;
-    let id = target["id"].clone();
+    let failed: Option<Error> = probes.first().and_then(|probed| probed.error.clone());
     let document = json!({
-        "ok": probed.error.is_none(),
-        "degraded": probed.reached() && probed.error.is_some(),
-        "capability": probed.capability(),
+        "ok": failed.is_none(),
+        "degraded": primary.is_some() && failed.is_some(),
+        "capability": primary.map_or("unknown", |(_, probed)| probed.capability()),
         "ts": epoch_ms(), "durationMs": began.elapsed_ms().ceil() as u64, "timeoutMs": limit,
-        "primaryTargetId": if probed.reached() { id.clone() } else { Value::Null },
-        "warnings": warnings(&probed, &id),
-        "network": { "localLoopbackUrl": url(&profile), "localTailnetUrl": null, "tailnetIPv4": null },
+        "primaryTargetId": primary.map(|(way, _)| way.id),
+        "warnings": warnings(&seen),
+        "network": {
+            "localLoopbackUrl": profile.as_ref().map(url), "localTailnetUrl": null, "tailnetIPv4": null,
+        },
         // Nothing is asked of the network around us.
         "discovery": { "timeoutMs": 0, "count": 0, "beacons": [] },
-        "targets": [target],
+        "targets": seen.iter().map(|(way, probed)| target(way, probed)).collect::<Vec<_>>(),
     });
     context.render.answer(&document, table);
     if !context.render.is_json() {
@@ -62,14 +57,16 @@ pub async fn run(context: &Context) -> Result<()> {
         }
     }
     context.told.set(true);
-    probed.error.map_or(Ok(()), Err)
+    failed.map_or(Ok(()), Err)
 }
 
-fn target(id: &str, url: &str, probed: &Probed) -> Value {
+fn target(way: &Way<'_>, probed: &Probed) -> Value {
     let [health, summary, presence, config] = &probed.answers[..] else { return Value::Null };
     let error = probed.error.as_ref();
+    let asker = way.asker.as_ref().ok();
     json!({
-        "id": id, "kind": id, "url": url, "active": true, "tunnel": null,
+        "id": way.id, "kind": way.id, "url": asker.map(|asker| &asker.endpoint().url),
+        "active": way.is_active, "tunnel": asker.and_then(|asker| asker.tunnel()),
         "connect": {
             "ok": probed.reached(), "rpcOk": error.is_none(), "scopeLimited": probed.is_scope_limited(),
             "latencyMs": probed.latency_ms, "error": error.map(ToString::to_string), "close": null,
@@ -93,16 +90,46 @@ fn summary_of(config: &Value) -> Value {
 }
 
 /// Codes and sentences for whoever reads the document, the real program's where it has one.
-fn warnings(probed: &Probed, id: &Value) -> Vec<Value> {
-    let Some(error) = &probed.error else { return Vec::new() };
-    let (code, message) = if probed.is_scope_limited() {
-        ("probe_scope_limited", format!("the connection succeeded, but what it may read is limited: {error}"))
-    } else if probed.reached() {
-        ("probe_detail_failed", format!("a gateway answered, but did not let us look: {error}"))
-    } else {
-        ("no_gateway_reachable", format!("no gateway answered: {error}"))
+fn warnings(seen: &[(&Way<'_>, &Probed)]) -> Vec<Value> {
+    let ids = |which: &dyn Fn(&Probed) -> bool| -> Vec<&str> {
+        seen.iter().filter(|(_, probed)| which(probed)).map(|(way, _)| way.id).collect()
     };
-    vec![json!({ "code": code, "message": message, "targetIds": [id] })]
+    let mut warnings = Vec::new();
+    let mut warn = |code: &str, message: String, ids: &[&str]| {
+        warnings.push(json!({ "code": code, "message": message, "targetIds": ids }));
+    };
+    for (way, probed) in seen {
+        let Some(error) = &probed.error else { continue };
+        let id = [way.id];
+        if way.asker.is_err() {
+            warn("auth_unresolved", format!("{} was not asked: {error}", way.id), &id);
+        } else if probed.is_scope_limited() {
+            let what = format!("the connection succeeded, but what it may read is limited: {error}");
+            warn("probe_scope_limited", what, &id);
+        } else if probed.reached() {
+            warn("probe_detail_failed", format!("a gateway answered, but did not let us look: {error}"), &id);
+        }
+    }
+    let reached = ids(&Probed::reached);
+    if let (Some((_, first)), true) = (seen.first(), reached.is_empty()) {
+        let why = first.error.as_ref().map(ToString::to_string).unwrap_or_default();
+        warn("no_gateway_reachable", format!("no gateway answered: {why}"), &ids(&|_| true));
+    }
+    let gateways = distinct(seen.iter().filter_map(|(way, probed)| {
+        let url = way.asker.as_ref().ok().map(|asker| asker.endpoint().url.as_str());
+        probed.identity().or_else(|| probed.hello.as_ref().and(url).map(str::to_owned))
+    }));
+    if gateways > 1 {
+        let what =
+            format!("{gateways} different gateways answer; the other verbs ask the first of these ways");
+        warn("multiple_gateways", what, &reached);
+    }
+    warnings
+}
+
+/// How many gateways bear these identities: one that is reached over several ways is one.
+fn distinct(identities: impl Iterator<Item = String>) -> usize {
+    identities.collect::<BTreeSet<_>>().len()
 }
 
 fn table(document: &Value) -> Listing {

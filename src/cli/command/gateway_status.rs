@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
+use crate::access::Endpoint;
 use crate::base::{Error, Result};
 use crate::cli::Context;
-use crate::cli::line::{Asker, selected};
+use crate::cli::line::{Asker, shown};
 use crate::cli::probed::Probed;
 use crate::cli::render::{Listing, cell};
 use crate::client::gateway::CALL_TIMEOUT;
@@ -19,22 +20,68 @@ use crate::profile::{Profile, SupervisorPaths};
 /// # Errors
 /// What the connection met; the document is printed all the same.
 pub async fn run(context: &Context, require_rpc: bool, no_probe: bool) -> Result<()> {
-    let profile = selected(context)?;
+    let profile = shown(context)?;
+    let asker = Asker::new(context, CALL_TIMEOUT);
     let probed = if no_probe {
         None
     } else {
-        let asker = Asker::new(context, CALL_TIMEOUT);
         let calls: &[(&str, Value)] = if require_rpc { &[("status", json!({}))] } else { &[] };
         Some(Probed::look(&asker, calls).await)
     };
-    let document = document(context, &profile, probed.as_ref(), require_rpc)?;
+    let document = match (&profile, asker) {
+        (Some(profile), asker) => {
+            let url = asker.map_or_else(|_| url(profile), |asker| asker.endpoint().url.clone());
+            document(context, profile, &url, probed.as_ref(), require_rpc)?
+        }
+        // What is wrong with the URL or its credential is all that there is to say.
+        (None, asker) => elsewhere(asker?.endpoint(), probed.as_ref(), require_rpc),
+    };
     context.render.answer(&document, table);
     context.told.set(true);
     probed.and_then(|probed| probed.error).map_or(Ok(()), Err)
 }
 
-fn document(context: &Context, profile: &Profile, probed: Option<&Probed>, read: bool) -> Result<Value> {
-    let url = url(profile);
+/// What is said of a URL that was typed: of this host's files nothing.
+fn elsewhere(endpoint: &Endpoint, probed: Option<&Probed>, read: bool) -> Value {
+    let (url, version) = (&endpoint.url, probed.and_then(Probed::version));
+    let mut document = json!({
+        "profile": null,
+        "cli": { "version": env!("CARGO_PKG_VERSION"), "entrypoint": entrypoint() },
+        "logFile": null, "service": null, "config": null,
+        "gateway": {
+            "bindMode": null, "bindHost": endpoint.host, "port": endpoint.port,
+            "portSource": endpoint.source.as_str(), "probeUrl": url,
+            "controlUiLinks": { "httpUrl": page(url), "wsUrl": url }, "probeNote": "", "version": version,
+        },
+        "port": null, "extraServices": [],
+        "pluginVersionDrift": { "gatewayVersion": version, "drifts": [] },
+    });
+    told(&mut document, probed, url, read);
+    document
+}
+
+/// The address of the gateway's page, without any credential.
+pub fn page(url: &str) -> String {
+    let http = url.replacen("ws", "http", 1);
+    if http.ends_with('/') { http } else { http + "/" }
+}
+
+/// Adds what the connection told.
+fn told(document: &mut Value, probed: Option<&Probed>, url: &str, read: bool) {
+    let Some(probed) = probed else { return };
+    document["rpc"] = rpc(probed, url, read);
+    if let Some(status) = probed.answers.first() {
+        document["hostDesktop"] = status["hostDesktop"].clone();
+    }
+}
+
+fn document(
+    context: &Context,
+    profile: &Profile,
+    url: &str,
+    probed: Option<&Probed>,
+    read: bool,
+) -> Result<Value> {
     let config = config(context, profile);
     let port = port(profile);
     let version = probed.and_then(Probed::version);
@@ -50,19 +97,14 @@ fn document(context: &Context, profile: &Profile, probed: Option<&Probed>, read:
         "gateway": {
             "bindMode": profile.bind.as_str(), "bindHost": "127.0.0.1", "port": profile.port,
             "portSource": profile.port_source.as_str(), "probeUrl": url,
-            "controlUiLinks": { "httpUrl": format!("{}/", url.replacen("ws", "http", 1)), "wsUrl": url },
+            "controlUiLinks": { "httpUrl": page(url), "wsUrl": url },
             "probeNote": note, "version": version,
         },
         "port": port,
         "extraServices": [],
         "pluginVersionDrift": { "gatewayVersion": version, "drifts": [] },
     });
-    if let Some(probed) = probed {
-        document["rpc"] = rpc(probed, &url, read);
-        if let Some(status) = probed.answers.first() {
-            document["hostDesktop"] = status["hostDesktop"].clone();
-        }
-    }
+    told(&mut document, probed, url, read);
     Ok(document)
 }
 
@@ -155,21 +197,15 @@ fn table(document: &Value) -> Listing {
         (None, _) => "not asked".into(),
     };
     fact("gateway", state);
-    fact("url", cell::text(&document["gateway"]["probeUrl"]));
-    fact(
-        "version",
-        format!(
-            "{} (this program {})",
-            cell::text(&document["gateway"]["version"]),
-            cell::text(&document["cli"]["version"])
-        ),
-    );
+    let (gateway, own) = (&document["gateway"], &document["cli"]["version"]);
+    fact("url", cell::text(&gateway["probeUrl"]));
+    fact("version", format!("{} (this program {})", cell::text(&gateway["version"]), cell::text(own)));
     fact(
         "port",
         format!(
             "{} ({}), from {}",
-            cell::text(&document["port"]["port"]),
-            cell::text(&document["port"]["status"]),
+            cell::text(&document["gateway"]["port"]),
+            cell::first(&[&document["port"]["status"], &json!("not looked at")]),
             cell::text(&document["gateway"]["portSource"])
         ),
     );
@@ -186,6 +222,9 @@ fn table(document: &Value) -> Listing {
                 cell::text(&listener["user"])
             ),
         );
+    }
+    if document["profile"].is_null() {
+        return listing;
     }
     let service = &document["service"];
     let managed = if service["loaded"] == true { &service["loadedText"] } else { &service["notLoadedText"] };

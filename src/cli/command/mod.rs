@@ -53,13 +53,41 @@ mod use_profile;
 
 use serde_json::Value;
 
-use super::args::{Command, Gateway, Host, Message, Once, Profile, Supervisor};
+use super::args::{
+    Command, Dashboard, Gateway, GatewayLogs, Host, Message, Once, Profile, Stability, Status, Supervisor,
+};
 use super::{Context, block_on};
 use crate::base::Result;
 pub use all::SOME_FAILED;
 
 use gateway_power::Order;
 pub use pass::run as pass;
+
+/// `--port`, where the command asks a gateway.
+pub fn port_of(command: &Command) -> Option<u16> {
+    match command {
+        Command::Gateway(
+            Gateway::Health(at)
+            | Gateway::Probe(at)
+            | Gateway::Status { port: at, .. }
+            | Gateway::UsageCost { port: at, .. }
+            | Gateway::Stability(Stability { at, .. })
+            | Gateway::Call { port: at, .. },
+        )
+        | Command::Health(at)
+        | Command::Status(Status { at, .. })
+        | Command::Logs(GatewayLogs { at, .. })
+        | Command::Dashboard(Dashboard { at, .. }) => at.port,
+        Command::Nodes(at) => at.port,
+        Command::Devices(at) => at.port,
+        Command::Sessions(at) => at.port,
+        Command::Channels(at) => at.port,
+        Command::Models(at) => at.port,
+        Command::Cron(at) => at.port,
+        Command::Config(at) => at.port,
+        _ => None,
+    }
+}
 
 /// Runs one command to its end.
 ///
@@ -77,19 +105,19 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Gateway(command) => gateway(context, command),
         Command::Health(at) => block_on(gateway_call::health(context, at.port)),
         Command::Status(status) => block_on(status::run(context, &status)),
-        Command::Nodes(command) => block_on(nodes::run(context, &command)),
-        Command::Devices(command) => block_on(devices::run(context, &command)),
-        Command::Sessions(command) => block_on(sessions::run(context, &command)),
+        Command::Nodes(at) => block_on(nodes::run(context, &at.verb)),
+        Command::Devices(at) => block_on(devices::run(context, &at.verb)),
+        Command::Sessions(at) => block_on(sessions::run(context, &at.verb)),
         Command::Agent(agent) => block_on(agent::run(context, &agent)),
         Command::Message(Message::Send { channel, target, letter }) => {
             block_on(message_send::run(context, &channel, &target, &letter))
         }
-        Command::Channels(command) => block_on(channels::run(context, &command)),
-        Command::Models(command) => block_on(models::run(context, &command)),
-        Command::Cron(command) => block_on(cron::run(context, &command)),
+        Command::Channels(at) => block_on(channels::run(context, &at.verb)),
+        Command::Models(at) => block_on(models::run(context, &at.verb)),
+        Command::Cron(at) => block_on(cron::run(context, &at.verb)),
         Command::Logs(logs) => block_on(gateway_logs::run(context, &logs)),
         Command::Dashboard(dashboard) => block_on(dashboard::run(context, &dashboard)),
-        Command::Config(command) => block_on(config_get::run(context, &command)),
+        Command::Config(at) => block_on(config_get::run(context, &at.verb)),
         Command::Completions { shell } => completions::completions(context, shell),
         Command::Man => completions::man(context),
     }
@@ -112,11 +140,11 @@ fn gateway(context: &Context, command: Gateway) -> Result<()> {
         Gateway::Stop => block_on(gateway_power::run(context, Order::Stop)),
         Gateway::Restart => block_on(gateway_power::run(context, Order::Restart)),
         Gateway::Health(at) => block_on(gateway_call::health(context, at.port)),
-        Gateway::Status { require_rpc, no_probe } => {
+        Gateway::Status { require_rpc, no_probe, .. } => {
             block_on(gateway_status::run(context, require_rpc, no_probe))
         }
-        Gateway::Probe => block_on(gateway_probe::run(context)),
-        Gateway::UsageCost { days } => block_on(gateway_usage::cost(context, days)),
+        Gateway::Probe(_) => block_on(gateway_probe::run(context)),
+        Gateway::UsageCost { days, .. } => block_on(gateway_usage::cost(context, days)),
         Gateway::Stability(stability) => block_on(gateway_usage::stability(context, stability.limit)),
         Gateway::Send(send) => block_on(gateway_send::run(context, &send)),
         Gateway::Agent(agent) => block_on(agent::run(context, &agent)),

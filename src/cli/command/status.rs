@@ -9,7 +9,7 @@ use super::status_deep;
 use crate::base::Result;
 use crate::cli::Context;
 use crate::cli::args::Status;
-use crate::cli::line::{Asker, selected};
+use crate::cli::line::{Asker, shown};
 use crate::cli::probed::{Probed, own_presence};
 use crate::cli::render::{Listing, cell};
 use crate::client::gateway::CALL_TIMEOUT;
@@ -30,7 +30,7 @@ pub async fn run(context: &Context, status: &Status) -> Result<()> {
 }
 
 async fn once(context: &Context, deep: bool) -> Result<()> {
-    let profile = selected(context)?;
+    let profile = shown(context)?;
     let asker = Asker::new(context, CALL_TIMEOUT);
     let mut calls = vec![
         ("status", json!({ "includeChannelSummary": false })),
@@ -41,17 +41,30 @@ async fn once(context: &Context, deep: bool) -> Result<()> {
         calls.push(("last-heartbeat", json!({})));
     }
     let mut probed = Probed::look(&asker, &calls).await;
-    let mut document = document(context, &profile, &mut probed);
+    if let (None, Err(error)) = (&profile, &asker) {
+        // What is wrong with a URL or its credential is all that there is to say.
+        return Err(error.clone());
+    }
+    let mut document = document(context, profile.as_ref(), asker.ok().as_ref(), &mut probed);
     if deep {
         document["lastHeartbeat"] = probed.answers[3].take();
-        document["host"] = status_deep::host(context, &profile, probed.version())?;
+        if let Some(profile) = &profile {
+            document["host"] = status_deep::host(context, profile, probed.version())?;
+        }
     }
     context.render.answer(&document, table);
     context.told.set(true);
     probed.error.map_or(Ok(()), Err)
 }
 
-fn document(context: &Context, profile: &Profile, probed: &mut Probed) -> Value {
+fn document(
+    context: &Context,
+    profile: Option<&Profile>,
+    asker: Option<&Asker<'_>>,
+    probed: &mut Probed,
+) -> Value {
+    let endpoint = asker.map(Asker::endpoint);
+    let is_remote = profile.is_none_or(|profile| profile.remote.is_some());
     let mut document = probed.answers[0].take();
     if !document.is_object() {
         document = json!({ "runtimeVersion": probed.version() });
@@ -59,17 +72,18 @@ fn document(context: &Context, profile: &Profile, probed: &mut Probed) -> Value 
     let health = probed.answers[2].take();
     let agents: Vec<Value> = health["agents"].as_array().into_iter().flatten().map(agent).collect();
     let error = probed.error.as_ref();
-    document["profile"] = json!(profile.name.as_str());
+    document["profile"] = json!(profile.map(|profile| profile.name.as_str()));
     document["os"] = os();
     document["gateway"] = json!({
-        "mode": if profile.remote.is_some() { "remote" } else { "local" },
-        "url": url(profile), "urlSource": "local loopback", "misconfigured": false,
+        "mode": if is_remote { "remote" } else { "local" },
+        "url": endpoint.map(|endpoint| endpoint.url.clone()).or_else(|| profile.map(url)),
+        "urlSource": endpoint.map_or("local loopback", |endpoint| endpoint.source.as_str()), "misconfigured": false,
         "reachable": error.is_none(), "connectLatencyMs": probed.latency_ms,
         "self": own_presence(&probed.answers[1]), "error": error.map(ToString::to_string),
         "authWarning": error.filter(|error| error.code() == "gateway_auth_refused").map(|error| error.message()),
         "version": probed.version(),
     });
-    document["gatewayService"] = service(profile);
+    document["gatewayService"] = profile.map_or(Value::Null, service);
     document["agents"] = json!({
         "defaultId": health["defaultAgentId"], "totalSessions": health["sessions"]["count"].as_u64().unwrap_or(0),
         "agents": agents, "bootstrapPendingCount": 0, "ownership": null, "selectionRequired": null,
@@ -120,7 +134,9 @@ fn table(document: &Value) -> Listing {
     fact("url", cell::text(&gateway["url"]));
     fact("version", cell::first(&[&gateway["version"], &document["runtimeVersion"]]));
     let service = &document["gatewayService"];
-    fact("supervisor", if service["loaded"] == true { "managed" } else { "not managed" }.into());
+    if service.is_object() {
+        fact("supervisor", if service["loaded"] == true { "managed" } else { "not managed" }.into());
+    }
     if gateway["reachable"] == true {
         let agents = document["agents"]["agents"].as_array().map_or(0, Vec::len);
         fact("agents", format!("{agents} (default {})", cell::text(&document["agents"]["defaultId"])));
