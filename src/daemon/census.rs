@@ -117,7 +117,7 @@ pub(super) fn counts_here(pid: u32, environment: &Environment) -> bool {
 }
 
 /// Who looks after process `pid`.
-pub(super) fn manager_of(pid: u32) -> Manager {
+pub fn manager_of(pid: u32) -> Manager {
     census::details(pid).cgroup.map_or_else(Manager::default, |text| cgroup::manager(&text))
 }
 

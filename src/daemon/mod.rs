@@ -52,7 +52,9 @@ pub use confining::{Held, foreseen, held};
 pub use kept::kept;
 pub use locks::{Lock, LockVerdict, locks};
 pub use prepare::{Cleared, DISK, Occasion, clear, port_taken, refused_for};
-pub use real::{Chosen, choose, command_line as real_command_line, find as find_real};
+pub use real::{
+    Chosen, choose, command_line as real_command_line, find as find_real, version as installed_version,
+};
 pub use setup::Setup;
 pub use sharing::{as_conflicts, sharings, sharings_among};
 

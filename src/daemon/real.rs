@@ -120,6 +120,17 @@ fn find_program(pinned: Option<&Path>, environment: &Environment) -> Option<Path
     named.or_else(|| folders(environment).find_map(|folder| npm::installed_beside(&folder)))
 }
 
+/// The version that the program's own package states: of the one that is pinned, else of the one on PATH. Nothing is
+/// run for it.
+pub fn version(pinned: Option<&Path>, environment: &Environment) -> Option<String> {
+    let program = files::real_path(&find_program(pinned, environment)?);
+    program.ancestors().skip(1).take(3).find_map(|folder| {
+        let text = files::read(&folder.join("package.json")).ok()??;
+        let package: serde_json::Value = serde_json::from_str(&text).ok()?;
+        package["version"].as_str().map(str::to_owned)
+    })
+}
+
 /// The command line's beginning that runs the real CLI for `profile`: the program that its manifest pins, else the one
 /// that is installed, with its Node.js.
 ///

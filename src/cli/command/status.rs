@@ -49,7 +49,8 @@ async fn once(context: &Context, deep: bool) -> Result<()> {
     if deep {
         document["lastHeartbeat"] = probed.answers[3].take();
         if let Some(profile) = &profile {
-            document["host"] = status_deep::host(context, profile, probed.version())?;
+            document["host"] =
+                status_deep::host(context, profile, probed.version(), status_deep::keeper(context).await)?;
         }
     }
     context.render.answer(&document, table);

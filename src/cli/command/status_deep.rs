@@ -2,59 +2,91 @@
 //! the gateway outlives a logout, and tunnels.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::host;
 use crate::base::Result;
+use crate::base::record::{Runtime, SupervisorStatus};
 use crate::cli::Context;
 use crate::cli::render::cell;
+use crate::client::control::Supervisor;
 use crate::conflict::cgroup::ManagerKind;
+use crate::daemon::{self, census};
+use crate::host::lock::Record;
 use crate::host::{files, process};
-use crate::profile::Profile;
+use crate::profile::resolved::RuntimeChoice;
+use crate::profile::{Profile, SupervisorPaths};
+use crate::wire::control::SUPERVISOR_STATUS;
+
+/// How long the supervisor may take to say who it is.
+const KEEPER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where the users stand whose services go on after their logout.
 const LINGER: &str = "/var/lib/systemd/linger";
 /// There where systemd runs the host.
 const SYSTEMD: &str = "/run/systemd/system";
 
-/// The host, with the profile's own gateway, which told `version`, in the middle.
+/// Who looks after the supervisor of this user: whoever ends that one ends its gateways.
+pub async fn keeper(context: &Context) -> Option<ManagerKind> {
+    let paths = SupervisorPaths::derive(&context.environment).ok()?;
+    let mut supervisor = Supervisor::connect(&paths).await.ok()??;
+    let status = supervisor.order::<SupervisorStatus>(SUPERVISOR_STATUS, json!({}), |_| {});
+    let pid = timeout(KEEPER_TIMEOUT, status).await.ok()?.ok()?.pid;
+    Some(census::manager_of(pid).kind)
+}
+
+/// The host, with the profile's own gateway, which told `version`, in the middle; `keeper` looks after the supervisor.
 ///
 /// # Errors
 /// When the profiles of this user cannot be listed.
-pub fn host(context: &Context, profile: &Profile, version: Option<&str>) -> Result<Value> {
+pub fn host(
+    context: &Context,
+    profile: &Profile,
+    version: Option<&str>,
+    keeper: Option<ManagerKind>,
+) -> Result<Value> {
     let report = host::look(context)?.without_reasons();
     let own = report.gateways.iter().find(|gateway| gateway.profile.as_ref() == Some(&profile.name));
+    // Of a gateway that is not ours its own manager says it.
+    let manager = keeper.filter(|_| own.is_some_and(|gateway| gateway.ours));
     let user = process::user_name(process::own_user());
     let lingers = user.as_deref().map(|user| files::is_there(&Path::new(LINGER).join(user)));
     let scene = Scene { systemd: files::is_dir(Path::new(SYSTEMD)), lingers: lingers.unwrap_or(false) };
     Ok(json!({
         "ok": report.ok, "gateways": report.gateways, "conflicts": report.conflicts,
-        "versions": versions(profile, version),
-        "durability": own.map(|gateway| scene.durability(gateway.manager.kind)),
+        "versions": versions(context, profile, version),
+        "durability": own.map(|gateway| scene.durability(manager.unwrap_or(gateway.manager.kind))),
         "tunnels": [],
     }))
 }
 
-/// What runs, what is installed, and whether they are the same.
-fn versions(profile: &Profile, running: Option<&str>) -> Value {
+/// What runs, what is installed, and whether they are the same. The embedded gateway is this very program.
+fn versions(context: &Context, profile: &Profile, running: Option<&str>) -> Value {
     let cli = env!("CARGO_PKG_VERSION");
-    let installed = profile.program.as_deref().and_then(installed_version);
-    // The embedded gateway is this very program.
-    let expected =
-        installed.as_deref().or(profile.program.is_none().then_some(cli).filter(|_| running == Some(cli)));
-    let skew = matches!((running, expected), (Some(running), Some(expected)) if running != expected);
-    json!({ "cli": cli, "gateway": running, "installed": expected, "skew": skew })
+    let state_dir = files::real_path(&profile.paths.state_dir);
+    let record = Record::read(&state_dir).filter(|record| record.is_proved(&state_dir));
+    let is_embedded = match (record, profile.runtime) {
+        (Some(record), _) => record.runtime == Runtime::Embedded,
+        (None, choice) => choice == RuntimeChoice::Embedded,
+    };
+    let is_command = profile.runtime == RuntimeChoice::Command;
+    let installed = if is_embedded {
+        Some(cli.to_owned())
+    } else {
+        let looked = (!is_command)
+            .then(|| daemon::installed_version(profile.program.as_deref(), &context.environment));
+        looked.flatten()
+    };
+    let skew = differs(running, installed.as_deref());
+    json!({ "cli": cli, "gateway": running, "installed": installed, "skew": skew })
 }
 
-/// The version in the `package.json` beside or above the program.
-fn installed_version(program: &Path) -> Option<String> {
-    let program = files::real_path(program);
-    program.ancestors().skip(1).take(3).find_map(|folder| {
-        let text = files::read(&folder.join("package.json")).ok()??;
-        let package: Value = serde_json::from_str(&text).ok()?;
-        package["version"].as_str().map(str::to_owned)
-    })
+/// Whether what runs is known to be another version than what would be started now.
+fn differs(running: Option<&str>, installed: Option<&str>) -> bool {
+    matches!((running, installed), (Some(running), Some(installed)) if running != installed)
 }
 
 /// What decides whether a process outlives its user's logout.
@@ -64,23 +96,35 @@ struct Scene {
 }
 
 impl Scene {
-    /// Whether a gateway with such a manager outlives it; `null` where that cannot be known.
+    /// Whether a gateway that such a manager looks after outlives a logout and comes back after a reboot; `null`
+    /// where that cannot be known.
     fn durability(&self, manager: ManagerKind) -> Value {
-        let (survives, reason) = match manager {
-            ManagerKind::SystemdSystem => (Some(true), "the system's service manager runs it"),
-            ManagerKind::SystemdUser if self.lingers => (Some(true), "the user's service manager lingers"),
-            ManagerKind::SystemdUser => {
-                (Some(false), "the user's service manager ends at logout: loginctl enable-linger")
+        let (logout, reboot, reason) = match manager {
+            ManagerKind::SystemdSystem => (Some(true), None, "the system's service manager runs it"),
+            ManagerKind::SystemdUser if self.lingers => {
+                (Some(true), None, "the user's service manager lingers")
             }
-            ManagerKind::Container => (Some(true), "a container engine runs it"),
-            ManagerKind::Launchd => (None, "a launchd agent ends at logout, a daemon does not"),
+            ManagerKind::SystemdUser => (
+                Some(false),
+                Some(false),
+                "the user's service manager ends at logout and begins at login: loginctl enable-linger",
+            ),
+            ManagerKind::Container => (Some(true), None, "a container engine runs it"),
+            ManagerKind::Launchd => (None, None, "a launchd agent ends at logout, a daemon does not"),
             ManagerKind::None if !self.systemd => {
-                (Some(true), "nothing on this host ends what a session leaves")
+                (Some(true), Some(false), "no service manager runs it: it dies at reboot")
             }
-            ManagerKind::None => (None, "it was started in a session: KillUserProcesses of logind decides"),
-            ManagerKind::Unknown => (None, "its manager is not known"),
+            ManagerKind::None => (
+                None,
+                Some(false),
+                "no service manager runs it: it dies at reboot, and where logind has KillUserProcesses at logout",
+            ),
+            ManagerKind::Unknown => (None, None, "its manager is not known"),
         };
-        json!({ "manager": manager.as_str(), "linger": self.lingers, "survivesLogout": survives, "reason": reason })
+        json!({
+            "manager": manager.as_str(), "linger": self.lingers, "survivesLogout": logout,
+            "survivesReboot": reboot, "reason": reason,
+        })
     }
 }
 
@@ -116,12 +160,14 @@ pub fn facts(host: &Value, fact: &mut impl FnMut(&str, String)) {
     );
     let durability = &host["durability"];
     if durability.is_object() {
-        let survives = match durability["survivesLogout"].as_bool() {
+        let word = |key: &str| match durability[key].as_bool() {
             Some(true) => "yes",
             Some(false) => "no",
             None => "not known",
         };
-        fact("outlives logout", format!("{survives}: {}", cell::text(&durability["reason"])));
+        let (logout, reboot) = (word("survivesLogout"), word("survivesReboot"));
+        let reason = cell::text(&durability["reason"]);
+        fact("outlives", format!("logout {logout}, reboot {reboot}: {reason}"));
     }
     fact("tunnels", cell::list(&host["tunnels"]));
 }
@@ -140,5 +186,15 @@ mod tests {
         assert_eq!(say(true, false, ManagerKind::SystemdSystem), true);
         assert_eq!(say(true, false, ManagerKind::None), Value::Null);
         assert_eq!(say(false, false, ManagerKind::None), true);
+        let scene = Scene { systemd: false, lingers: true };
+        assert_eq!(scene.durability(ManagerKind::None)["survivesReboot"], false);
+        // Whether a unit is enabled is its own affair.
+        assert_eq!(scene.durability(ManagerKind::SystemdUser)["survivesReboot"], Value::Null);
+    }
+
+    #[test]
+    fn only_versions_that_are_known_differ() {
+        assert!(differs(Some("1"), Some("2")));
+        assert!(!differs(Some("1"), Some("1")) && !differs(None, Some("1")) && !differs(Some("1"), None));
     }
 }
