@@ -1,6 +1,6 @@
 //! Watching one run that was ready: when it is probed next, and what the rounds of probes amount to. Slow is not
 //! dead: a run is hung only when several rounds in a row brought no answer of the protocol over a minimal time, and
-//! nothing above TCP moved meanwhile; one that answers elsewhere or computes gets [`PATIENCE`] times as long. Pure.
+//! nothing above TCP moved meanwhile; one that answers elsewhere or computes gets `PATIENCE` times as long. Pure.
 //!
 //! | round | counts as |
 //! |---|---|

@@ -65,7 +65,7 @@ pub enum Cron {
 pub enum Config {
     /// Print the running gateway's configuration, or one value of it, without secrets
     Get {
-        /// Where the value stands, for example gateway.port or agents.list[0]
+        /// Where the value stands, for example gateway.port
         path: Option<String>,
     },
 }
