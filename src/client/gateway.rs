@@ -68,10 +68,15 @@ pub async fn open(asking: Asking<'_>) -> Result<Session> {
     let waiting_for = Cell::new("the connection");
     let mut is_renewed = false;
     let mut identity = Identity::of(&asking)?;
+    // What it said last of its start: then a later silence is part of that.
+    let mut phase: Option<String> = None;
     loop {
         let left = asking.limit.saturating_sub(clock.elapsed());
         let fault = match timeout(left, attempt(&asking, &identity, &waiting_for)).await {
-            Err(_) => return Err(late(&named, waiting_for.get(), asking.limit)),
+            Err(_) => {
+                let late = || late(&named, waiting_for.get(), asking.limit);
+                return Err(phase.map_or_else(late, |phase| starting(&named, &phase)));
+            }
             Ok(Ok(gateway)) => {
                 identity.welcomed(&gateway.hello);
                 let mut session = Session::new(gateway, named, clock, asking.limit);
@@ -97,6 +102,7 @@ pub async fn open(asking: Asking<'_>) -> Result<Session> {
         if clock.elapsed() + wait >= asking.limit {
             return Err(starting(&named, &fault.message));
         }
+        phase = Some(fault.message);
         sleep(wait).await;
     }
 }

@@ -42,8 +42,11 @@ fn verbs(world: &World, path: &[String], found: &mut Vec<Vec<String>>) {
         let mut verb = [path.to_vec(), needed(&usage)].concat();
         // One argument of two that will do: the usage shows neither as needed.
         let words: Vec<&str> = verb.iter().map(String::as_str).chain(["--json", "--url", ":"]).collect();
-        if world.run(&words).json()["error"]["code"] == "usage" {
-            verb.push("x".to_owned());
+        match world.run(&words).json()["error"]["code"].as_str() {
+            Some("usage") => verb.push("x".to_owned()),
+            // What takes something away for good wants that said.
+            Some("confirmation_required") => verb.push("--yes".to_owned()),
+            _ => {}
         }
         found.push(verb);
     }
