@@ -190,8 +190,14 @@ pub fn spawn_detached(argv: &[OsString], report: OwnedFd, log: File) -> io::Resu
 /// Makes this process safe to live long in the background: what it creates is private, and what it inherited
 /// by accident is not passed on.
 pub fn settle() {
+    system::keep_one_heap();
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     system::close_on_exec_from(3);
+}
+
+/// Gives memory back to the system that a burst of work needed and nobody uses now.
+pub fn give_back_memory() {
+    system::give_back_memory();
 }
 
 /// Lets go of the terminal or pipe on standard output.

@@ -140,6 +140,14 @@ impl Driver {
         self.successor
     }
 
+    /// The last of a row of starts is over: what they needed is not kept.
+    fn rest_from_starts(&self) {
+        let starting = |name| matches!(self.fleet.state(name), Some(State::Starting));
+        if !self.fleet.names().any(starting) {
+            process::give_back_memory();
+        }
+    }
+
     fn now(&self) -> Moment {
         self.clock.now()
     }
@@ -170,6 +178,7 @@ impl Driver {
                     self.event(&name, Event::Ready { run });
                     self.begin_watch(&name, run);
                     self.note_files(&name, run);
+                    self.rest_from_starts();
                 }
             }
             Note::Outer(outer) => self.learn_outer(outer),
