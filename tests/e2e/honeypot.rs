@@ -4,16 +4,10 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use openclaw_supervisor::base::Pin;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
+use super::tls;
 use super::world::World;
 
 const CANARY: &str = "canary-5ecret-of-this-host";
@@ -56,26 +50,7 @@ fn a_url_without_credentials_of_its_own_is_refused_before_anybody_is_called() {
 fn wrapped(port: u16) -> (u16, Pin, Arc<AtomicUsize>) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let pin = Pin::of(made.cert.der());
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let acceptor =
-        TlsAcceptor::from(Arc::new(config.with_single_cert(vec![made.cert.der().clone()], key).unwrap()));
-    let (listener, own) = silent();
-    let through = Arc::new(AtomicUsize::new(0));
-    let count = through.clone();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async move {
-            let listener = TcpListener::from_std(listener).unwrap();
-            while let Ok((stream, _)) = listener.accept().await {
-                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-                count.fetch_add(1, Ordering::SeqCst);
-                let mut gateway = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                let _ = copy_bidirectional(&mut stream, &mut gateway).await;
-            }
-        });
-    });
+    let (own, through) = tls::front(vec![made.cert.der().clone()], &made.signing_key, port);
     (own, pin, through)
 }
 

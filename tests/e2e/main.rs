@@ -9,6 +9,7 @@ mod held;
 mod look;
 mod ports;
 mod real;
+mod tls;
 mod world;
 
 mod adoption;

@@ -9,12 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use super::c6_left_behind::{SHAPE_COUNT, SHAPES};
 use super::look;
 use super::world::{World, pid, said, wait_for};
-
-/// Every kind of child, the bare daemon among them.
-const SHAPES: &str = "group,session,daemon,bare,listener,phoenix";
-const SHAPE_COUNT: usize = 6;
 
 /// A group that the supervisor of a world divides, with a bystander beside.
 struct Divided {

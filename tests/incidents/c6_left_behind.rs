@@ -9,8 +9,9 @@ use nix::sys::signal::Signal;
 use super::look;
 use super::world::{World, pid, wait_for};
 
-const SHAPES: &str = "group,session,daemon,bare,listener,phoenix";
-const SHAPE_COUNT: usize = 6;
+/// Every kind of child, a bare daemon among them.
+pub const SHAPES: &str = "group,session,daemon,bare,listener,phoenix";
+pub const SHAPE_COUNT: usize = 6;
 
 /// A profile whose gateway leaves every kind of child, and a bystander in the same world.
 struct Nursery {

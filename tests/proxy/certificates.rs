@@ -2,18 +2,12 @@
 //! system, in this order of strictness (INCIDENTS F1, invariant I8).
 
 use std::fs;
-use std::sync::Arc;
-use std::thread;
 
 use openclaw_supervisor::base::Pin;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
+use super::tls;
 use super::world::{World, said};
 
 /// An authority and a certificate that it signed.
@@ -34,29 +28,6 @@ fn made(host: &str) -> Made {
     Made { chain: vec![leaf.der().clone(), authority.der().clone()], authority, key }
 }
 
-/// TLS in front of the gateway on `port`.
-fn wrapped(made: &Made, port: u16) -> u16 {
-    let key = PrivateKeyDer::try_from(made.key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(made.chain.clone(), key).unwrap()));
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let own = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async move {
-            let listener = TcpListener::from_std(listener).unwrap();
-            while let Ok((stream, _)) = listener.accept().await {
-                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-                let mut gateway = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                let _ = copy_bidirectional(&mut stream, &mut gateway).await;
-            }
-        });
-    });
-    own
-}
-
 #[test]
 fn a_key_an_authority_or_the_system_vouches_for_a_certificate() {
     let world = World::new();
@@ -66,7 +37,7 @@ fn a_key_an_authority_or_the_system_vouches_for_a_certificate() {
     let roots = world.path("roots.pem");
     fs::write(&roots, right.authority.pem() + &wrong.authority.pem()).unwrap();
     let health = |made: &Made, pin: Option<Pin>, has_roots: bool| {
-        let url = format!("wss://127.0.0.1:{}", wrapped(made, served.port));
+        let url = format!("wss://127.0.0.1:{}", tls::front(made.chain.clone(), &made.key, served.port).0);
         let mut command = world.command(&["health", "--json", "--url", &url, "--token-file", &secret]);
         if let Some(pin) = pin {
             command.args(["--tls-fingerprint", &pin.to_string()]);

@@ -11,6 +11,8 @@ mod fake;
 mod look;
 #[path = "../e2e/ports.rs"]
 mod ports;
+#[path = "../e2e/tls.rs"]
+mod tls;
 #[path = "../e2e/world.rs"]
 mod world;
 

@@ -1,7 +1,9 @@
 //! Scripted children: what a gateway's process group does from its birth on, in every way that was ever
 //! reported to hurt.
 
-use openclaw_supervisor::supervise::Exit;
+use std::time::Duration;
+
+use openclaw_supervisor::supervise::{Exit, Policy, Restart};
 
 use crate::random::Random;
 
@@ -68,5 +70,28 @@ impl Script {
             script.kill_takes = random.between(1, 30_000);
         }
         script
+    }
+}
+
+/// The waits and limits that a child may live under.
+pub fn any_policy(random: &mut Random) -> Policy {
+    let mut millis = |low, high| Duration::from_millis(random.between(low, high));
+    let delay_min = millis(1, 5_000);
+    let policy = Policy {
+        start_timeout: millis(1_000, 60_000),
+        stop_timeout: millis(100, 20_000),
+        kill_timeout: millis(50, 10_000),
+        stable_after: millis(10, 30_000),
+        probe_interval: millis(4_000, 30_000),
+        hang_timeout: millis(6_000, 60_000),
+        delay_min,
+        delay_max: delay_min + millis(0, 100_000),
+        ..Policy::default()
+    };
+    Policy {
+        restart: random.pick(&[Restart::Always, Restart::Always, Restart::OnFailure, Restart::Never]),
+        restarts_per_hour: random.between(0, 8) as u32,
+        same_line: random.between(2, 6) as u32,
+        ..policy
     }
 }

@@ -8,9 +8,10 @@ use openclaw_supervisor::base::{Moment, ProfileName, Result};
 use openclaw_supervisor::supervise::admission::PATIENCE;
 use openclaw_supervisor::supervise::watch::{Round, Verdict, Watch};
 use openclaw_supervisor::supervise::{
-    Action, Condition, Event, Exit, Fleet, Policy, Report, Restart, Run, Signal, SweepEvent, Tagged, Timer,
+    Action, Condition, Event, Exit, Fleet, Report, Restart, Run, Signal, SweepEvent, Tagged, Timer,
 };
 
+use crate::child::any_policy;
 use crate::model::{Bar, Model, Pulse};
 use crate::random::Random;
 
@@ -18,54 +19,20 @@ use crate::random::Random;
 const ERA: u64 = 500;
 const MILLI: Duration = Duration::from_millis(1);
 
-/// Everything that can happen. A mixture is a part of the list, so that rare rows of deeds come about as well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
-    Start,
-    Stop,
-    Restart,
-    Edit,
-    Outgrow,
-    Reorder,
-    Crash,
-    Drain,
-    Suspend,
-    Born,
-    Refused,
-    GetsOn,
-    Serves,
-    Replaces,
-    Mood,
-    LeaderEnds,
-    RestEnds,
-    StaleAnswer,
-    Impossible,
+macro_rules! deeds {
+    ($($deed:ident)+) => {
+        /// Everything that can happen. A mixture is a part of the list, so that rare rows of deeds come about as well.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        enum Deed { $($deed),+ }
+
+        const DEEDS: &[Deed] = &[$(Deed::$deed),+];
+    };
 }
 
-const DEEDS: [Deed; 19] = {
-    use Deed::*;
-    [
-        Start,
-        Stop,
-        Restart,
-        Edit,
-        Outgrow,
-        Reorder,
-        Crash,
-        Drain,
-        Suspend,
-        Born,
-        Refused,
-        GetsOn,
-        Serves,
-        Replaces,
-        Mood,
-        LeaderEnds,
-        RestEnds,
-        StaleAnswer,
-        Impossible,
-    ]
-};
+deeds! {
+    Start Stop Restart Edit Outgrow Reorder Crash Drain Suspend
+    Born Refused GetsOn Serves Replaces Mood LeaderEnds RestEnds StaleAnswer Impossible
+}
 
 /// How a run answers its probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +129,7 @@ impl Walk {
     /// Walks on for so many deeds, with a calm between two mixtures of them.
     pub fn go(&mut self, steps: u64) {
         for _ in 0..steps / ERA {
-            let mut mixture: Vec<Deed> = DEEDS.into_iter().filter(|_| self.random.once_in(2)).collect();
+            let mut mixture: Vec<Deed> = DEEDS.iter().copied().filter(|_| self.random.once_in(2)).collect();
             if self.random.once_in(2) {
                 mixture.extend([Deed::Born, Deed::Born, Deed::Serves, Deed::LeaderEnds, Deed::RestEnds]);
             }
@@ -754,21 +721,7 @@ impl Walk {
 
 impl Hand {
     fn any(index: u64, random: &mut Random) -> Hand {
-        let millis = |low, high, random: &mut Random| Duration::from_millis(random.between(low, high));
-        let delay_min = millis(0, 2_000, random);
-        let policy = Policy {
-            restart: random.pick(&[Restart::Always, Restart::Always, Restart::OnFailure, Restart::Never]),
-            start_timeout: millis(1_000, 60_000, random),
-            stop_timeout: millis(100, 20_000, random),
-            kill_timeout: millis(50, 10_000, random),
-            stable_after: millis(10, 30_000, random),
-            probe_interval: millis(4_000, 30_000, random),
-            hang_timeout: millis(6_000, 60_000, random),
-            delay_min,
-            delay_max: delay_min + millis(0, 60_000, random),
-            restarts_per_hour: random.between(0, 8) as u32,
-            same_line: random.between(2, 6) as u32,
-        };
+        let policy = any_policy(random);
         Hand {
             name: format!("p{index}").parse().unwrap(),
             model: Model::new(policy),

@@ -8,10 +8,10 @@ use std::time::Duration;
 use openclaw_supervisor::base::record::Intent;
 use openclaw_supervisor::base::{Moment, ProfileName};
 use openclaw_supervisor::supervise::{
-    Action, Condition, Event, Exit, Fleet, Policy, Report, Restart, Run, Signal, SweepEvent, Tagged, Timer,
+    Action, Condition, Event, Exit, Fleet, Policy, Report, Run, Signal, SweepEvent, Tagged, Timer,
 };
 
-use crate::child::Script;
+use crate::child::{Script, any_policy};
 use crate::random::Random;
 
 /// How long the driver takes to answer a launch at most, in milliseconds.
@@ -496,20 +496,7 @@ impl World {
 
 impl Profile {
     fn any(index: u64, random: &mut Random) -> Self {
-        let millis = |low, high, random: &mut Random| Duration::from_millis(random.between(low, high));
-        let delay_min = millis(1, 5_000, random);
-        let policy = Policy {
-            restart: random.pick(&[Restart::Always, Restart::Always, Restart::OnFailure, Restart::Never]),
-            start_timeout: millis(1_000, 60_000, random),
-            stop_timeout: millis(100, 20_000, random),
-            kill_timeout: millis(50, 10_000, random),
-            stable_after: millis(10, 30_000, random),
-            delay_min,
-            delay_max: delay_min + millis(0, 100_000, random),
-            restarts_per_hour: random.between(0, 8) as u32,
-            same_line: random.between(2, 6) as u32,
-            ..Policy::default()
-        };
+        let policy = any_policy(random);
         Profile {
             name: format!("p{index}").parse().unwrap(),
             policy,
