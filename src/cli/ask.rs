@@ -72,19 +72,7 @@ impl<'a> Ask<'a> {
         if let Some(sentence) = target::unused(asked, &selection.name, env) {
             context.render.notice(&sentence);
         }
-        let profile = loaded.or_else(|error| match error.code() {
-            "profile_unknown" => Err(chosen::unknown(&selection, &registry.names()?)),
-            _ => Err(error),
-        })?;
-        if context.global.verbose {
-            context.render.notice(&format!(
-                "profile {} (from {}), port {} (from {})",
-                profile.name,
-                selection.source.as_str(),
-                profile.port,
-                profile.port_source.as_str()
-            ));
-        }
+        let profile = chosen::told(context, &registry, &selection, loaded)?;
         Ask::through(context, asked, profile, &config, env)
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Context, survey};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::host::files;
-use crate::profile::{Flags, Selection, Source, SupervisorPaths, select};
+use crate::profile::{Flags, Profile, Registry, Selection, Source, SupervisorPaths, select};
 
 /// The flags that select a profile.
 pub fn flags(context: &Context) -> Flags {
@@ -35,6 +35,32 @@ fn named(text: &str, file: &Path) -> Result<ProfileName> {
         Error::new(Kind::Config, "used_profile_invalid", format!("{}: {error}", file.display()))
             .remedy("openclaw profile use NAME, or: openclaw profile use --clear")
     })
+}
+
+/// The selected profile as it was `loaded`; with `-v` it is told which that is, and why.
+///
+/// # Errors
+/// What is wrong with its files; that it does not exist, and who selected it.
+pub fn told(
+    context: &Context,
+    registry: &Registry<'_>,
+    selection: &Selection,
+    loaded: Result<Profile>,
+) -> Result<Profile> {
+    let profile = loaded.or_else(|error| match error.code() {
+        "profile_unknown" => Err(unknown(selection, &registry.names()?)),
+        _ => Err(error),
+    })?;
+    if context.global.verbose {
+        context.render.notice(&format!(
+            "profile {} (from {}), port {} (from {})",
+            profile.name,
+            selection.source.as_str(),
+            profile.port,
+            profile.port_source.as_str()
+        ));
+    }
+    Ok(profile)
 }
 
 /// What is said of a selected profile that does not exist; `known` are those that do.

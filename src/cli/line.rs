@@ -179,20 +179,5 @@ pub fn selected(context: &Context) -> Result<Profile> {
     let flags = Flags { port: context.port, ..chosen::flags(context) };
     let selection = chosen::selection(context)?;
     let registry = survey::registry(context)?;
-    let profile = registry.load_with(&selection.name, &flags).or_else(|error| {
-        if error.code() != "profile_unknown" {
-            return Err(error);
-        }
-        Err(chosen::unknown(&selection, &registry.names()?))
-    })?;
-    if context.global.verbose {
-        context.render.notice(&format!(
-            "profile {} (from {}), port {} (from {})",
-            profile.name,
-            selection.source.as_str(),
-            profile.port,
-            profile.port_source.as_str()
-        ));
-    }
-    Ok(profile)
+    chosen::told(context, &registry, &selection, registry.load_with(&selection.name, &flags))
 }
