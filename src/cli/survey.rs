@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::Context;
@@ -17,7 +16,6 @@ use crate::link::http;
 use crate::profile::isolation::Sharing;
 use crate::profile::status::described;
 use crate::profile::{Profile, Registry, SupervisorPaths};
-use crate::wire::control::PROFILE_LIST;
 
 /// How long a gateway that nobody supervises may take to say that it lives.
 const LIVE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -53,22 +51,25 @@ pub fn unknown(name: &ProfileName, known: &[ProfileName]) -> Error {
         .remedy(format!("create and start it: openclaw profile start {name}"))
 }
 
-/// What the supervisor says of the profiles that it looks after.
-pub async fn supervised(supervisor: &mut Supervisor) -> Result<Vec<ProfileStatus>> {
-    let mut listed: Value = supervisor.order(PROFILE_LIST, json!({}), |_| {}).await?;
-    Ok(serde_json::from_value(listed["profiles"].take()).unwrap_or_default())
-}
-
 /// Every profile with what it is doing, in order of name.
 pub async fn all(context: &Context) -> Result<Vec<ProfileStatus>> {
+    look(context, None).await
+}
+
+/// The same of one profile; `None` where there is none of this name.
+pub async fn one(context: &Context, name: &ProfileName) -> Result<Option<ProfileStatus>> {
+    Ok(look(context, Some(name)).await?.pop())
+}
+
+async fn look(context: &Context, of: Option<&ProfileName>) -> Result<Vec<ProfileStatus>> {
     let registry = registry(context)?;
     let paths = SupervisorPaths::derive(&context.environment)?;
     let supervised = match Supervisor::connect(&paths).await? {
-        Some(mut supervisor) => supervised(&mut supervisor).await?,
+        Some(mut supervisor) => supervisor.profiles(of).await?,
         None => Vec::new(),
     };
     let (known, mut profiles) = (registry.all()?, Vec::new());
-    for (name, profile) in &known {
+    for (name, profile) in known.iter().filter(|(name, _)| of.is_none_or(|of| of == name)) {
         let told = supervised.iter().find(|status| status.name == name.as_str());
         let status = match (profile, told) {
             // Until its first launch was prepared, the supervisor knows the name only.
@@ -90,20 +91,19 @@ pub async fn all(context: &Context) -> Result<Vec<ProfileStatus>> {
         };
         profiles.push(status);
     }
-    warn_of(&daemon::sharings_among(&registry, &known)?, &mut profiles);
+    warn_of(&daemon::allowed(&registry, &known, of)?, &mut profiles);
     Ok(profiles)
 }
 
 /// Adds a warning for everything that a profile shares with permission.
 pub fn warn_of_sharing(registry: &Registry<'_>, profiles: &mut [ProfileStatus]) {
     // Who has just started has passed the proof; a look that fails now takes nothing from that.
-    if let Ok(shared) = daemon::sharings(registry) {
-        warn_of(&shared, profiles);
-    }
+    let known = registry.all().unwrap_or_default();
+    warn_of(&daemon::allowed(registry, &known, None).unwrap_or_default(), profiles);
 }
 
 fn warn_of(shared: &[Sharing], profiles: &mut [ProfileStatus]) {
-    for sharing in shared.iter().filter(|sharing| sharing.allowed) {
+    for sharing in shared {
         let both = [sharing.a.as_str(), sharing.b.as_str()];
         for profile in profiles.iter_mut().filter(|profile| both.contains(&profile.name.as_str())) {
             profile.warnings.push(sharing.message.clone());

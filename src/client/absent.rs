@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::control::Supervisor;
@@ -12,7 +11,6 @@ use crate::base::{Error, Kind};
 use crate::host::lock::Record;
 use crate::host::{clock, files, lock};
 use crate::profile::{Profile, Registry};
-use crate::wire::control::PROFILE_LIST;
 
 /// How long the supervisor may take to tell; what it does not say in that time is not needed.
 const ASK_MAX: Duration = Duration::from_millis(500);
@@ -34,9 +32,7 @@ pub(super) async fn explain(profile: &Profile, registry: &Registry<'_>, port: u1
 
 async fn status(profile: &Profile, registry: &Registry<'_>) -> Option<ProfileStatus> {
     let mut supervisor = Supervisor::connect(registry.paths()).await.ok()??;
-    let mut listed: Value = supervisor.order(PROFILE_LIST, json!({}), |_| {}).await.ok()?;
-    let all: Vec<ProfileStatus> = serde_json::from_value(listed["profiles"].take()).ok()?;
-    all.into_iter().find(|status| status.name == profile.name.as_str())
+    supervisor.profiles(Some(&profile.name)).await.ok()?.pop()
 }
 
 fn living(profile: &Profile) -> Option<Living> {

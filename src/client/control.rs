@@ -10,7 +10,7 @@ use crate::base::{Error, Kind, ProfileName, Result};
 use crate::link::address;
 use crate::link::unix::Wire;
 use crate::profile::SupervisorPaths;
-use crate::wire::control::{self, PROFILE_CHANGED};
+use crate::wire::control::{self, PROFILE_CHANGED, PROFILE_LIST};
 use crate::wire::{Fault, Frame};
 
 /// A connection to the supervisor.
@@ -95,6 +95,16 @@ impl Supervisor {
         changed: impl FnMut(ProfileStatus),
     ) -> Result<ProfileStatus> {
         self.order(method, serde_json::json!({ "name": name }), changed).await
+    }
+
+    /// What it says of the profiles that it looks after, or of `of` alone; one that it does not know is left out.
+    ///
+    /// # Errors
+    /// As [`Supervisor::order`].
+    pub async fn profiles(&mut self, of: Option<&ProfileName>) -> Result<Vec<ProfileStatus>> {
+        let params = of.map_or(serde_json::json!({}), |name| serde_json::json!({ "name": name }));
+        let mut listed: Value = self.order(PROFILE_LIST, params, |_| {}).await?;
+        Ok(serde_json::from_value(listed["profiles"].take()).unwrap_or_default())
     }
 
     /// Waits until the supervisor closes the connection, as it does at its end.

@@ -120,7 +120,7 @@ async fn answer(wire: &mut Wire, orders: &Orders, request: Request) -> Result<()
         control::PROFILE_ALL => order::all::answer(wire, orders, &id, params).await,
         control::PROFILE_RESTART => order::restart::answer(wire, orders, &id, params).await,
         control::PROFILE_FORGET => order::forget::answer(orders, &id, params).await,
-        control::PROFILE_LIST => order::list::answer(orders, &id).await,
+        control::PROFILE_LIST => order::list::answer(orders, &id, params).await,
         control::SUPERVISOR_STATUS => order::status::answer(orders, &id).await,
         control::SUPERVISOR_RELOAD => order::reload::answer(orders, &id, params).await,
         control::SUPERVISOR_STOP => order::shutdown::answer(orders, &id),

@@ -23,8 +23,8 @@ pub enum Order {
     Profile(Verb, ProfileName, Vec<ProfileName>, oneshot::Sender<Result<watch::Receiver<View>>>),
     /// Let go of one profile that does not run.
     Forget(ProfileName, oneshot::Sender<Result<()>>),
-    /// The status of every profile, with fresh figures.
-    List(oneshot::Sender<Vec<ProfileStatus>>),
+    /// The status of every profile, or of one, with fresh figures.
+    List(Option<ProfileName>, oneshot::Sender<Vec<ProfileStatus>>),
     /// Every run that goes on.
     Runs(oneshot::Sender<Vec<Led>>),
     /// The supervisor itself.

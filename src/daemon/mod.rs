@@ -56,7 +56,7 @@ pub use real::{
     Chosen, choose, command_line as real_command_line, find as find_real, version as installed_version,
 };
 pub use setup::Setup;
-pub use sharing::{as_conflicts, sharings, sharings_among};
+pub use sharing::{allowed, as_conflicts, shared_channels, sharings};
 
 /// Claims the right to be this user's supervisor.
 ///

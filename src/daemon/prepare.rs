@@ -84,7 +84,7 @@ pub enum Occasion {
 pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> Result<Cleared> {
     let name = profile.name.clone();
     let mut shared = Vec::new();
-    for sharing in sharings(registry)?.iter().filter(|sharing| sharing.concerns(&name)) {
+    for sharing in &sharings(registry, Some(&name))? {
         if !sharing.allowed {
             return Err(refused_for(&name, sharing));
         }

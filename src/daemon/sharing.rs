@@ -19,42 +19,63 @@ use crate::profile::{Environment, GatewayConfig, Profile, Registry, SecretSource
 /// The variable that moves the directory of channel credentials.
 const CREDENTIALS_VARIABLE: &str = "OPENCLAW_OAUTH_DIR";
 
-/// What all profiles share that only one may have.
+/// What all profiles share that only one may have, or `of` and any other.
 ///
 /// # Errors
 /// When the profiles cannot be listed. One whose files are broken is left out: it cannot start either.
-pub fn sharings(registry: &Registry<'_>) -> Result<Vec<Sharing>> {
-    // Sharing takes two; the one profile that many a host has is not read for nothing before each start.
-    if registry.names()?.len() < 2 {
-        return Ok(Vec::new());
-    }
-    sharings_among(registry, &registry.all()?)
+pub fn sharings(registry: &Registry<'_>, of: Option<&ProfileName>) -> Result<Vec<Sharing>> {
+    let known = several(registry)?;
+    let (read, mounts) = (read(registry, &known), Mounts::now());
+    let real: Vec<Real> = read.iter().map(|profile| profile.real(&mounts)).collect();
+    let mut found = prove(&real, of);
+    found.extend(channels_among(&read, of)?);
+    Ok(found)
 }
 
-/// The same for profiles that are loaded already.
+/// The same for channel credentials alone.
+///
+/// # Errors
+/// As [`sharings`].
+pub fn shared_channels(registry: &Registry<'_>, of: Option<&ProfileName>) -> Result<Vec<Sharing>> {
+    channels_among(&read(registry, &several(registry)?), of)
+}
+
+/// What `known` share because a manifest of theirs allows it: channel credentials, and nothing else can be.
 ///
 /// # Errors
 /// When the system gives no randomness.
-pub fn sharings_among(
+pub fn allowed(
     registry: &Registry<'_>,
     known: &[(ProfileName, Result<Profile>)],
+    of: Option<&ProfileName>,
 ) -> Result<Vec<Sharing>> {
+    let allows = |profile: &Profile| !profile.allow_shared_channels.is_empty();
+    if !known.iter().filter_map(|(_, profile)| profile.as_ref().ok()).any(allows) {
+        return Ok(Vec::new());
+    }
+    let mut found = channels_among(&read(registry, known), of)?;
+    found.retain(|sharing| sharing.allowed);
+    Ok(found)
+}
+
+/// Every profile. Sharing takes two; the one that many a host has is not read for nothing before each start.
+fn several(registry: &Registry<'_>) -> Result<Vec<(ProfileName, Result<Profile>)>> {
+    if registry.names()?.len() < 2 { Ok(Vec::new()) } else { registry.all() }
+}
+
+fn read<'a>(registry: &Registry<'_>, known: &'a [(ProfileName, Result<Profile>)]) -> Vec<Read<'a>> {
+    let loaded = known.iter().filter_map(|(_, profile)| profile.as_ref().ok());
+    loaded.filter_map(|profile| Read::of(registry, profile)).collect()
+}
+
+fn channels_among(read: &[Read<'_>], of: Option<&ProfileName>) -> Result<Vec<Sharing>> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|error| {
         Error::new(Kind::Failed, "randomness_unavailable", "credentials cannot be compared").caused_by(error)
     })?;
-    let (salt, mounts) = (Salt::new(random), Mounts::now());
-    let (mut real, mut owned) = (Vec::new(), Vec::new());
-    for profile in known.iter().filter_map(|(_, profile)| profile.as_ref().ok()) {
-        let Some(read) = Read::of(registry, profile) else { continue };
-        real.push(read.real(&mounts));
-        if profile.place == Place::Local {
-            owned.push(read.owned(&salt));
-        }
-    }
-    let mut found = prove(&real);
-    found.extend(channels::shared(&owned));
-    Ok(found)
+    let salt = Salt::new(random);
+    let local = read.iter().filter(|profile| profile.profile.place == Place::Local);
+    Ok(channels::shared(&local.map(|profile| profile.owned(&salt)).collect::<Vec<_>>(), of))
 }
 
 /// What is shared, in the form of conflicts; what a manifest allows is only good to know.

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::config::{SecretSource, expand, source_of};
-use super::isolation::Sharing;
+use super::isolation::{Sharing, is_meant};
 use crate::base::{ProfileName, Secret};
 
 /// Endings, in lower case, of the keys that hold a credential below `channels`.
@@ -181,14 +181,17 @@ impl Walk<'_> {
     }
 }
 
-/// What any two profiles share of their channels, once per pair and channel. It is allowed where the manifest of
+/// What any two profiles share of their channels, or `of` and any other, once per pair and channel. It is allowed where the manifest of
 /// either says so: sharing is a matter of both, and the one that was there first must not suffer for it.
-pub fn shared(all: &[Owned]) -> Vec<Sharing> {
+pub fn shared(all: &[Owned], of: Option<&ProfileName>) -> Vec<Sharing> {
     let mut sorted: Vec<&Owned> = all.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     let mut found = Vec::new();
     for (index, a) in sorted.iter().enumerate() {
         for b in &sorted[index + 1..] {
+            if !is_meant(of, &a.name, &b.name) {
+                continue;
+            }
             let mut common: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
             for credential in &b.credentials {
                 let has = |other: &&ChannelCredential| {
@@ -335,8 +338,8 @@ mod tests {
         let a = owned("a", &[], "{channels: {telegram: {botToken: 'secret-1', token: 'secret-1'}}}");
         let b = owned("b", &[], "{channels: {telegram: {accounts: {x: {botToken: ' secret-1'}}}}}");
         let c = owned("c", &[], "{channels: {discord: {token: 'secret-1'}}}");
-        let found = shared(&[b.clone(), c.clone(), a.clone()]);
-        assert_eq!(found, shared(&[a, b, c]));
+        let found = shared(&[b.clone(), c.clone(), a.clone()], None);
+        assert_eq!(found, shared(&[a, b, c], None));
         assert_eq!(found.len(), 1, "another channel is another service: {found:?}");
         let one = &found[0];
         assert_eq!((one.code, one.what.as_str(), one.allowed), ("credential_shared", "telegram", false));
@@ -353,12 +356,13 @@ mod tests {
             (&[], &["discord"], false),
             (&[], &[], false),
         ] {
-            let found = shared(&[owned("a", of_a, text), owned("b", of_b, text), owned("c", &[], "{}")]);
+            let found =
+                shared(&[owned("a", of_a, text), owned("b", of_b, text), owned("c", &[], "{}")], None);
             assert_eq!(found.len(), 1);
             assert_eq!(found[0].allowed, allowed, "{of_a:?} {of_b:?}");
         }
         let three = [owned("a", &[], text), owned("b", &["*"], text), owned("c", &[], text)];
-        let refused: Vec<_> = shared(&three).into_iter().filter(|sharing| !sharing.allowed).collect();
+        let refused: Vec<_> = shared(&three, None).into_iter().filter(|sharing| !sharing.allowed).collect();
         assert_eq!(refused.len(), 1);
         assert_eq!((refused[0].a.as_str(), refused[0].b.as_str()), ("a", "c"));
     }

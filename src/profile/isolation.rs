@@ -89,11 +89,9 @@ pub struct Sharing {
     pub allowed: bool,
 }
 
-impl Sharing {
-    /// Whether `name` is one of the two.
-    pub fn concerns(&self, name: &ProfileName) -> bool {
-        self.a == *name || self.b == *name
-    }
+/// Whether the pair is looked at: every one is, or those with `of`.
+pub(super) fn is_meant(of: Option<&ProfileName>, a: &ProfileName, b: &ProfileName) -> bool {
+    of.is_none_or(|of| of == a || of == b)
 }
 
 /// How two places lie to each other.
@@ -105,14 +103,17 @@ enum Lie {
     SecondInFirst,
 }
 
-/// Everything that any two of the profiles share; empty when they are isolated. Each finding comes once, whatever
-/// the order of `all`.
-pub fn prove(all: &[Real]) -> Vec<Sharing> {
+/// Everything that any two of the profiles share, or `of` and any other; empty when they are isolated. Each finding
+/// comes once, whatever the order of `all`.
+pub fn prove(all: &[Real], of: Option<&ProfileName>) -> Vec<Sharing> {
     let mut sorted: Vec<&Real> = all.iter().collect();
     sorted.sort_by(|a, b| (&a.name, &a.state_dir.path).cmp(&(&b.name, &b.state_dir.path)));
     let mut found = Vec::new();
     for (index, a) in sorted.iter().enumerate() {
         for b in &sorted[index + 1..] {
+            if !is_meant(of, &a.name, &b.name) {
+                continue;
+            }
             let state = lie(&a.state_dir, &b.state_dir);
             found.extend(ports(a, b));
             found.extend(services(a, b));
@@ -365,8 +366,8 @@ mod tests {
 
     /// The codes found, which are the same the other way round.
     fn codes(a: &Real, b: &Real) -> Vec<&'static str> {
-        let found = prove(&[a.clone(), b.clone()]);
-        assert_eq!(found, prove(&[b.clone(), a.clone()]));
+        let found = prove(&[a.clone(), b.clone()], None);
+        assert_eq!(found, prove(&[b.clone(), a.clone()], Some(&a.name)));
         assert!(found.iter().all(|sharing| !sharing.message.is_empty() && !sharing.what.is_empty()));
         found.iter().map(|sharing| sharing.code).collect()
     }
@@ -382,7 +383,7 @@ mod tests {
     fn ports_overlap() {
         let (a, b) = (real("main", "/a", 23592), real("rescue", "/b", 23532));
         assert_eq!(codes(&a, &b), ["port_block_overlap"]);
-        assert_eq!(prove(&[b, a])[0].what, "23592-23642");
+        assert_eq!(prove(&[b, a], None)[0].what, "23592-23642");
     }
 
     #[test]
@@ -438,7 +439,7 @@ mod tests {
         let b = Real { name: "b".parse().unwrap(), ..a.clone() };
         let all = ["port_block_overlap", "state_dir_shared", "config_shared", "workspace_shared"];
         assert_eq!(codes(&a, &b), all);
-        assert_eq!(prove(std::slice::from_ref(&a)), []);
+        assert_eq!(prove(std::slice::from_ref(&a), None), []);
     }
 
     #[test]

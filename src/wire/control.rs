@@ -20,7 +20,7 @@ pub const PROFILE_RESTART: &str = "profile.restart";
 pub const PROFILE_ALL: &str = "profile.all";
 /// Let go of a profile that does not run, its intent included, because it is being removed.
 pub const PROFILE_FORGET: &str = "profile.forget";
-/// Every profile that the supervisor looks after.
+/// Every profile that the supervisor looks after, or the one that is named.
 pub const PROFILE_LIST: &str = "profile.list";
 /// The supervisor itself.
 pub const SUPERVISOR_STATUS: &str = "supervisor.status";
@@ -43,6 +43,14 @@ pub const PROFILE_ALERT: &str = "profile.alert";
 pub struct ProfileParams {
     /// The profile.
     pub name: ProfileName,
+}
+
+/// Parameters of [`PROFILE_LIST`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListParams {
+    /// The only profile that is meant.
+    pub name: Option<ProfileName>,
 }
 
 /// Parameters of [`SUPERVISOR_RELOAD`].

@@ -59,8 +59,8 @@ fn a_hundred_thousand_pairs_are_judged_the_same_from_both_sides() {
     let mut random = Random::new(SEED);
     for _ in 0..PAIRS {
         let (a, b) = (profile(&mut random, "a"), profile(&mut random, "b"));
-        let found = prove(&[a.clone(), b.clone()]);
-        let same = found == prove(&[b.clone(), a.clone()]);
+        let found = prove(&[a.clone(), b.clone()], None);
+        let same = found == prove(&[b.clone(), a.clone()], None);
         assert!(same, "{a:?} {b:?}");
         assert_eq!(has(&found, "port_block_overlap"), a.block.overlaps(b.block), "{a:?} {b:?}");
         if a.state_dir.path == b.state_dir.path {
@@ -75,7 +75,7 @@ fn a_hundred_thousand_pairs_that_are_apart_are_found_to_be() {
     for number in 0..PAIRS {
         let base = random.between(1024, 40_000) as u16;
         let other = base + random.between(111, 20_000) as u16;
-        let found = prove(&[apart(number, base), apart(number + 1, other)]);
+        let found = prove(&[apart(number, base), apart(number + 1, other)], None);
         assert_eq!(found, [], "{number}: {base} and {other}");
     }
 }

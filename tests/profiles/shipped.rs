@@ -73,5 +73,5 @@ fn profiles_made_from_all_templates_are_isolated_from_each_other() {
             block,
         });
     }
-    assert_eq!(prove(&all), []);
+    assert_eq!(prove(&all, None), []);
 }

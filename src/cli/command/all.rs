@@ -59,7 +59,7 @@ async fn chosen(
     supervisor: &mut Supervisor,
     wanted: impl Fn(&ProfileStatus) -> bool,
 ) -> Result<Vec<ProfileName>> {
-    let all = survey::supervised(supervisor).await?;
+    let all = supervisor.profiles(None).await?;
     Ok(all.iter().filter(|status| wanted(status)).filter_map(|status| status.name.parse().ok()).collect())
 }
 
@@ -107,7 +107,7 @@ async fn document(
     profiles: &[ProfileStatus],
     failures: &[Error],
 ) -> Result<Value> {
-    let now = survey::supervised(supervisor).await.unwrap_or_default();
+    let now = supervisor.profiles(None).await.unwrap_or_default();
     let fresh = |name: &str| now.iter().find(|status| status.name == name);
     let mut all: Vec<Value> =
         profiles.iter().map(|status| json!(fresh(&status.name).unwrap_or(status))).collect();

@@ -11,10 +11,6 @@ use crate::host::files;
 use crate::profile::Registry;
 use crate::profile::channels::ANY;
 use crate::profile::create::{Fill, manifest_text};
-use crate::profile::isolation::Sharing;
-
-/// Credentials of channels, by the code of what shares them.
-const CODE: &str = "credential_shared";
 
 /// Permits in the manifest of `name` that `channel` is shared; without a name, the channels that are shared now,
 /// or all of them while none is.
@@ -43,17 +39,12 @@ fn wanted(registry: &Registry<'_>, name: &ProfileName, channel: &str) -> Result<
     if !channel.is_empty() {
         return Ok(vec![channel.to_owned()]);
     }
-    let shared = daemon::sharings(registry)?;
-    let shared = shared.into_iter().filter(|sharing| is_channel_of(sharing, name));
-    let mut channels: Vec<String> = shared.map(|sharing| sharing.what).collect();
+    let shared = daemon::shared_channels(registry, Some(name))?;
+    let mut channels: Vec<String> = shared.into_iter().map(|sharing| sharing.what).collect();
     if channels.is_empty() {
         channels.push(ANY.into());
     }
     Ok(channels)
-}
-
-fn is_channel_of(sharing: &Sharing, name: &ProfileName) -> bool {
-    sharing.code == CODE && sharing.concerns(name)
 }
 
 /// Refuses to start profiles that share a credential. Only this is looked at before the order: the supervisor
@@ -63,21 +54,22 @@ fn is_channel_of(sharing: &Sharing, name: &ProfileName) -> bool {
 /// The refusal for the first one that is not up already.
 pub async fn refuse_shared(context: &Context, names: &[ProfileName]) -> Result<()> {
     let registry = survey::registry(context)?;
-    let shared = daemon::sharings(&registry)?;
-    let refused = |name: &ProfileName| {
-        let sharing = shared.iter().find(|sharing| !sharing.allowed && is_channel_of(sharing, name))?;
-        Some(daemon::refused_for(name, sharing))
-    };
-    if !names.iter().any(|name| refused(name).is_some()) {
+    let mut refused = Vec::new();
+    for name in names {
+        let shared = daemon::shared_channels(&registry, Some(name))?;
+        let sharing = shared.iter().find(|sharing| !sharing.allowed);
+        refused.extend(sharing.map(|sharing| (name, daemon::refused_for(name, sharing))));
+    }
+    if refused.is_empty() {
         return Ok(());
     }
     let up = match Supervisor::connect(registry.paths()).await? {
-        Some(mut supervisor) => survey::supervised(&mut supervisor).await?,
+        Some(mut supervisor) => supervisor.profiles(None).await?,
         None => Vec::new(),
     };
     let is_up = |name: &&ProfileName| {
         let told = up.iter().find(|status| status.name == name.as_str());
         told.is_some_and(|status| status.intent == Intent::Up && status.state != State::Failed)
     };
-    names.iter().filter(|name| !is_up(name)).find_map(refused).map_or(Ok(()), Err)
+    refused.into_iter().find(|(name, _)| !is_up(name)).map_or(Ok(()), |(_, error)| Err(error))
 }

@@ -17,8 +17,7 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
     if let Some(name) = only.filter(|name| !known.contains(name)) {
         return Err(survey::unknown(name, &known));
     }
-    let mut shared = daemon::sharings(&registry)?;
-    shared.retain(|sharing| only.is_none_or(|name| sharing.a == *name || sharing.b == *name));
+    let shared = daemon::sharings(&registry, only)?;
     let mut misplaced = Vec::new();
     for name in known.iter().filter(|name| only.is_none_or(|only| only == *name)) {
         misplaced.extend(daemon::after_refusal(&registry, name)?);

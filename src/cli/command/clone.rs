@@ -71,8 +71,8 @@ fn tell(
     mut notes: Vec<String>,
 ) -> Result<()> {
     let name = &made.name;
-    let shared = daemon::sharings(registry)?.into_iter().filter(|sharing| sharing.concerns(name));
-    notes.extend(shared.map(|sharing| sharing.message));
+    let shared = daemon::sharings(registry, Some(name))?;
+    notes.extend(shared.into_iter().map(|sharing| sharing.message));
     for note in &notes {
         context.render.notice(&format!("{name}: {note}"));
     }

@@ -73,9 +73,8 @@ async fn is_supervised(context: &Context, name: &ProfileName) -> Result<bool> {
     let Some(mut supervisor) = Supervisor::connect(survey::registry(context)?.paths()).await? else {
         return Ok(false);
     };
-    let told = survey::supervised(&mut supervisor).await?;
-    let is_up = |state: State| !matches!(state, State::Stopped | State::Failed);
-    Ok(told.iter().any(|status| status.name == name.as_str() && is_up(status.state)))
+    let told = supervisor.profiles(Some(name)).await?;
+    Ok(told.iter().any(|status| !matches!(status.state, State::Stopped | State::Failed)))
 }
 
 /// The process that runs on the profile's state directory, else the one that listens on its port.

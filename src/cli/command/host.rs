@@ -75,7 +75,7 @@ pub fn look(context: &Context) -> Result<HostReport> {
         (units.join(), seen)
     });
     let units = units.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    let shared = daemon::as_conflicts(&daemon::sharings(&registry)?);
+    let shared = daemon::as_conflicts(&daemon::sharings(&registry, None)?);
     Ok(judge(&HostFacts { gateways, units, profiles, in_the_way, shared, user }))
 }
 

@@ -32,7 +32,7 @@ pub async fn run(context: &Context, rm: &Rm) -> Result<()> {
     if !known.contains(name) {
         return Err(survey::unknown(name, &known));
     }
-    refuse_running(name, &survey::all(context).await?)?;
+    refuse_running(name, survey::one(context, name).await?)?;
     // A profile whose files are broken can be removed too.
     let paths = match registry.load(name) {
         Ok(profile) => profile.paths,
@@ -53,8 +53,7 @@ pub async fn run(context: &Context, rm: &Rm) -> Result<()> {
 }
 
 /// Refuses while the profile is up, whoever runs it.
-fn refuse_running(name: &ProfileName, all: &[ProfileStatus]) -> Result<()> {
-    let status = all.iter().find(|status| status.name == name.as_str());
+fn refuse_running(name: &ProfileName, status: Option<ProfileStatus>) -> Result<()> {
     let Some(status) = status.filter(|status| !matches!(status.state, State::Stopped | State::Failed)) else {
         return Ok(());
     };

@@ -47,7 +47,7 @@ pub async fn bring_up(context: &Context, names: &[ProfileName], method: &str, ve
         started.push(status?);
     }
     // The figures of memory come from a fresh look, not from the moment of readiness.
-    let sampled = survey::supervised(&mut supervisor).await.unwrap_or_default();
+    let sampled = supervisor.profiles(None).await.unwrap_or_default();
     for status in &mut started {
         if let Some(fresh) =
             sampled.iter().find(|fresh| fresh.name == status.name && fresh.state == State::Ready)

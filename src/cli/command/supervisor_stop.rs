@@ -3,16 +3,15 @@
 use serde_json::{Value, json};
 
 use super::supervisor_status::connected;
-use crate::base::record::{Intent, ProfileStatus};
+use crate::base::record::Intent;
 use crate::base::{Error, Kind, Result};
 use crate::cli::Context;
-use crate::wire::control::{PROFILE_LIST, SUPERVISOR_STOP};
+use crate::wire::control::SUPERVISOR_STOP;
 
 /// Orders the end and waits for it.
 pub async fn run(context: &Context) -> Result<()> {
     let mut supervisor = connected(context).await?;
-    let mut listed: Value = supervisor.order(PROFILE_LIST, json!({}), |_| {}).await?;
-    let profiles: Vec<ProfileStatus> = serde_json::from_value(listed["profiles"].take()).unwrap_or_default();
+    let profiles = supervisor.profiles(None).await?;
     let up =
         profiles.iter().filter(|profile| profile.intent == Intent::Up).map(|profile| profile.name.as_str());
     let up: Vec<&str> = up.collect();

@@ -202,9 +202,11 @@ impl Driver {
             Order::Forget(name, answer) => {
                 let _ = answer.send(self.forget(&name));
             }
-            Order::List(answer) => {
+            Order::List(of, answer) => {
                 let fleet = &self.fleet;
-                let _ = answer.send(self.members.values_mut().map(|member| member.sample(fleet)).collect());
+                let meant =
+                    self.members.iter_mut().filter(|(name, _)| of.as_ref().is_none_or(|of| of == *name));
+                let _ = answer.send(meant.map(|(_, member)| member.sample(fleet)).collect());
             }
             Order::Runs(answer) => {
                 let lives = self.members.values().filter_map(|member| member.live.as_ref());
