@@ -129,6 +129,14 @@ impl<'a> Ask<'a> {
         gateway::open(self.asking(&scopes, purpose)).await
     }
 
+    /// Proves who listens where the page of the profile's own gateway is.
+    ///
+    /// # Errors
+    /// As [`gateway::identify`].
+    pub fn identify(&self) -> Result<()> {
+        gateway::identify(&self.asking(&[], "page"))
+    }
+
     fn asking<'b>(&'b self, scopes: &'b [&'b str], purpose: &'b str) -> Asking<'b> {
         Asking {
             target: &self.target,

@@ -73,6 +73,14 @@ impl<'c> Asker<'c> {
         }))
     }
 
+    /// Proves who listens there, without a word to them.
+    ///
+    /// # Errors
+    /// As [`Ask::identify`].
+    pub fn identify(&self) -> Result<()> {
+        self.0.identify()
+    }
+
     /// Opens a connection for `methods`, with the least scopes that they need.
     ///
     /// # Errors

@@ -28,6 +28,9 @@ use crate::profile::{Profile, Registry};
 /// How long a call may take when nothing else is asked for, as in the real program.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Somebody accepted and has gone from the port.
+const CLOSED: &str = "gateway_closed";
+
 /// One connection that is wanted.
 pub struct Asking<'a> {
     /// Where, who is expected there, and what opens it.
@@ -104,6 +107,17 @@ pub async fn open(asking: Asking<'_>) -> Result<Session> {
         }
         phase = Some(fault.message);
         sleep(wait).await;
+    }
+}
+
+/// Proves who listens at an endpoint of this host before a person is sent there; that nobody does is told elsewhere.
+///
+/// # Errors
+/// [`Kind::Denied`] when it is another user, another process than the profile's own gateway, or another profile's.
+pub fn identify(asking: &Asking<'_>) -> Result<()> {
+    match check_listener(asking) {
+        Err(error) if error.code() != CLOSED => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -188,7 +202,7 @@ fn check_listener(asking: &Asking<'_>) -> Result<()> {
         // Whoever accepted has gone from the port: it can no longer be known who that was.
         Answers::Nobody => {
             let what = format!("{} stopped listening; no credential was sent", named.who);
-            Error::new(Kind::Unavailable, "gateway_closed", what).remedy("it may be restarting; try again")
+            Error::new(Kind::Unavailable, CLOSED, what).remedy("it may be restarting; try again")
         }
         Answers::OtherUser(holder) => impostor("another user's process").holder(holder),
         Answers::OtherProcess => {

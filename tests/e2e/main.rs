@@ -20,7 +20,6 @@ mod children;
 mod endings;
 mod help;
 mod honeypot;
-mod honeypot_verbs;
 mod joining;
 mod lifecycle;
 mod registry;

@@ -13,6 +13,8 @@ mod look;
 mod ports;
 #[path = "../sim/random.rs"]
 mod random;
+#[path = "../proxy/verbs.rs"]
+mod verbs;
 #[path = "../e2e/world.rs"]
 mod world;
 
@@ -22,6 +24,7 @@ mod a3_stale_records;
 mod a5_aliases;
 mod a6_crash_points;
 mod a6_unclean_ends;
+mod b1_matrix;
 mod b1_routing;
 mod b2_inherited;
 mod b3_together;
@@ -41,6 +44,7 @@ mod d1_port_holders;
 mod d2_answers;
 mod d3_owners;
 mod d3_service_files;
+mod e1_pure_client;
 mod e1_quiet_clients;
 mod e2_cheap_calls;
 mod foreground;

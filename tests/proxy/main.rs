@@ -34,5 +34,7 @@ mod scripted;
 mod served;
 mod shapes;
 mod starting;
+mod strangers;
 mod streams;
 mod tables;
+mod verbs;

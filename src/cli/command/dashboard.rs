@@ -32,7 +32,11 @@ pub async fn run(context: &Context, dashboard: &Dashboard) -> Result<()> {
     let url = page(&asker.endpoint().url);
     let is_here = |_: &&Profile| asker.endpoint().source == EndpointSource::Loopback;
     match own.as_ref().filter(is_here) {
-        Some(profile) => is_alive(context, profile).await?,
+        Some(profile) => {
+            // Whoever follows the address types the token there.
+            asker.identify()?;
+            is_alive(context, profile).await?;
+        }
         // Elsewhere it has to prove who it is, and the credential that it is ours.
         None => asker.open(&[]).await?.close().await,
     }
