@@ -144,7 +144,7 @@ impl<'a> Ask<'a> {
             scopes,
             purpose,
             keep: self.keep.as_ref(),
-            limit: self.context.global.timeout.map_or(self.usual, |limit| limit.0),
+            limit: self.context.timeout.map_or(self.usual, |limit| limit.0),
             traceparent: self
                 .context
                 .environment

@@ -6,6 +6,7 @@ mod ask;
 mod chosen;
 mod command;
 mod handover;
+mod limit;
 mod line;
 mod probed;
 mod render;
@@ -20,7 +21,7 @@ use std::future::Future;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use crate::base::{Error, Kind, Result};
+use crate::base::{Error, Kind, Result, Span};
 use crate::profile::Environment;
 use args::Args;
 use handover::Fate;
@@ -32,6 +33,8 @@ pub struct Context {
     pub global: args::Global,
     /// The environment, as it was at the start.
     pub environment: Environment,
+    /// What `--timeout` means for this command.
+    pub timeout: Option<Span>,
     /// `--port`, on the verbs that ask a gateway.
     pub port: Option<u16>,
     /// The way to print.
@@ -50,8 +53,16 @@ pub fn run(argv: Vec<OsString>, variables: impl Iterator<Item = (OsString, OsStr
     };
     let render = Render::new(args.global.json, args.global.no_color, &environment);
     let port = command::port_of(&args.command);
-    let context = Context { global: args.global, environment, port, render, told: Cell::new(false) };
-    match command::run(&context, args.command) {
+    let timeout = limit::timeout(args.global.timeout, &args.command);
+    let context = Context {
+        global: args.global,
+        environment,
+        timeout: timeout.as_ref().ok().copied().flatten(),
+        port,
+        render,
+        told: Cell::new(false),
+    };
+    match timeout.and_then(|_| command::run(&context, args.command)) {
         Ok(()) => 0,
         Err(error) => failed(&context, &error),
     }
@@ -65,7 +76,7 @@ fn not_taken(argv: &[OsString], error: &clap::Error, environment: Environment) -
     if fate == Fate::Mistake {
         return usage(error, render);
     }
-    let context = Context { global, environment, port: None, render, told: Cell::new(false) };
+    let context = Context { global, environment, timeout: None, port: None, render, told: Cell::new(false) };
     match command::pass(&context, argv) {
         Ok(()) => 0,
         Err(missing) if fate == Fate::HandOverOrMistake && missing.code() == "openclaw_missing" => {

@@ -4,6 +4,7 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::gateway::Port;
 use crate::base::Span;
+use crate::cli::limit::Limit;
 
 /// `openclaw status`
 #[derive(Debug, ClapArgs)]
@@ -84,7 +85,7 @@ pub struct GatewayLogs {
     pub max_bytes: u32,
     /// How often is asked for more
     #[arg(long, value_name = "DURATION", default_value = "1s")]
-    pub interval: Span,
+    pub interval: Limit,
     /// Where it answers
     #[command(flatten)]
     pub at: Port,

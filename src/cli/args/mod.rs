@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-use crate::base::Span;
+use super::limit::Limit;
 
 pub use acting::{Agent, Letter, Message, Once, Send};
 pub use asking::{Channels, Config, Cron, Dashboard, GatewayLogs, Models, Stability, Status};
@@ -52,9 +52,9 @@ pub struct Global {
     /// Print without colours (also NO_COLOR)
     #[arg(long, global = true)]
     pub no_color: bool,
-    /// How long the command may take, for example 30s or 5m
+    /// How long the command may take, for example 30s or 5m; 5000 is milliseconds to a gateway
     #[arg(long, global = true, value_name = "DURATION")]
-    pub timeout: Option<Span>,
+    pub timeout: Option<Limit>,
     /// Ask this gateway instead, with credentials given beside it
     #[arg(long, global = true, value_name = "URL")]
     pub url: Option<String>,

@@ -27,7 +27,7 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Tells it, and waits for the end of what it does.
 pub async fn run(context: &Context, agent: &Agent) -> Result<()> {
-    let limit = context.global.timeout.map_or(RUN_TIMEOUT, |limit| limit.0);
+    let limit = context.timeout.map_or(RUN_TIMEOUT, |limit| limit.0);
     let id = key(&agent.once);
     let asked = asked(agent, &id, limit);
     let asker = Asker::new(context, CALL_TIMEOUT)?;

@@ -74,7 +74,7 @@ async fn order(
     let changed =
         |status: ProfileStatus| progress.step(&format!("{} {}", status.name, status.state.as_str()));
     let ordered = supervisor.order(PROFILE_ALL, json!({ "verb": verb, "names": names }), changed);
-    let mut answer: Value = match context.global.timeout {
+    let mut answer: Value = match context.timeout {
         None => ordered.await?,
         Some(limit) => tokio::time::timeout(limit.0, ordered).await.map_err(|_| {
             Error::new(Kind::Deadline, "all_timeout", format!("not all are done after {limit}"))

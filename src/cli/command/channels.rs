@@ -12,7 +12,7 @@ use crate::client::gateway::CALL_TIMEOUT;
 /// Runs one of them.
 pub async fn run(context: &Context, command: &Channels) -> Result<()> {
     let Channels::Status { probe } = command;
-    let limit = context.global.timeout.map_or(CALL_TIMEOUT, |limit| limit.0);
+    let limit = context.timeout.map_or(CALL_TIMEOUT, |limit| limit.0);
     // The gateway gives its channels less time than we give it, so that it can tell of a silent one.
     let inner = (limit.as_millis() as u64 * 4 / 5).max(1);
     let document = ask(context, "channels.status", json!({ "probe": probe, "timeoutMs": inner })).await?;

@@ -47,7 +47,7 @@ pub async fn run(context: &Context, dashboard: &Dashboard) -> Result<()> {
 
 /// Asks the profile's own gateway whether it lives; that takes no credential.
 async fn is_alive(context: &Context, profile: &Profile) -> Result<()> {
-    let limit = context.global.timeout.map_or(LIVE_TIMEOUT, |limit| limit.0);
+    let limit = context.timeout.map_or(LIVE_TIMEOUT, |limit| limit.0);
     let (name, port) = (&profile.name, profile.port);
     match timeout(limit, http::get(port, "/healthz")).await {
         // What speaks TLS cannot be asked this way; that somebody accepts has to do.

@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// With `--json` each line is a document of its own, as the real program prints them: `meta`, then `log`.
 pub async fn run(context: &Context, logs: &GatewayLogs) -> Result<()> {
-    let asker = Asker::new(context, TIMEOUT)?;
+    let (asker, interval) = (Asker::new(context, TIMEOUT)?, logs.interval.interval()?);
     let mut cursor = None;
     loop {
         // A connection of its own each time: the time of one answer is limited, that of the whole is not.
@@ -39,7 +39,7 @@ pub async fn run(context: &Context, logs: &GatewayLogs) -> Result<()> {
         if !logs.follow || !read {
             return Ok(());
         }
-        sleep(logs.interval.0).await;
+        sleep(interval).await;
     }
 }
 

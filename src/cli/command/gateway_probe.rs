@@ -34,7 +34,7 @@ pub async fn run(context: &Context) -> Result<()> {
     let probes = join_all(ways.iter().map(|way| Probed::look(&way.asker, &calls))).await;
     let seen: Vec<(&Way<'_>, &Probed)> = ways.iter().zip(&probes).collect();
     let primary = seen.iter().find(|(_, probed)| probed.reached());
-    let limit = context.global.timeout.map_or(TIMEOUT, |limit| limit.0).as_millis() as u64;
+    let limit = context.timeout.map_or(TIMEOUT, |limit| limit.0).as_millis() as u64;
     let failed: Option<Error> = probes.first().and_then(|probed| probed.error.clone());
     let document = json!({
         "ok": failed.is_none(),

@@ -80,7 +80,7 @@ async fn one(
     let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| {
         Error::new(Kind::Failed, "signals_unavailable", "signals cannot be watched").caused_by(error)
     })?;
-    let limit = context.global.timeout;
+    let limit = context.timeout;
     let deadline = async {
         match limit {
             Some(limit) => tokio::time::sleep(limit.0).await,

@@ -138,7 +138,7 @@ async fn one(
         progress.step(&format!("{name} {}{phase}", status.state.as_str()));
     };
     let stop = supervisor.order_profile(PROFILE_STOP, name, changed);
-    match context.global.timeout {
+    match context.timeout {
         None => stop.await,
         Some(limit) => tokio::time::timeout(limit.0, stop).await.map_err(|_| {
             Error::new(Kind::Deadline, "stop_timeout", format!("`{name}` is still stopping after {limit}"))

@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// Orders the hand-over and waits until the new supervisor answers.
 pub async fn run(context: &Context) -> Result<()> {
-    let patience = context.global.timeout.map_or(PATIENCE, |limit| limit.0);
+    let patience = context.timeout.map_or(PATIENCE, |limit| limit.0);
     let late = |_| {
         Error::new(Kind::Deadline, "reload_timeout", "the new supervisor does not answer yet")
             .remedy("the gateways serve on; see openclaw supervisor status")

@@ -17,7 +17,7 @@ pub async fn run(context: &Context) -> Result<()> {
     let up: Vec<&str> = up.collect();
     let _: Value = supervisor.order(SUPERVISOR_STOP, json!({}), |_| {}).await?;
     let gone = supervisor.until_gone();
-    match context.global.timeout {
+    match context.timeout {
         Some(limit) => tokio::time::timeout(limit.0, gone).await.map_err(|_| {
             Error::new(
                 Kind::Deadline,
