@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::Global;
 
@@ -43,29 +43,68 @@ pub enum Fate {
 pub fn fate(argv: &[OsString], error: &clap::Error) -> Fate {
     let words = commands(argv);
     let (first, second) = (words.first().map(String::as_str), words.get(1).map(String::as_str));
-    let known = match error.kind() {
-        ErrorKind::InvalidSubcommand => true,
-        // An option that only the real CLI has, on a verb that both have.
-        ErrorKind::UnknownArgument => second.is_some() || first != Some("gateway"),
-        _ => false,
-    };
     match (first, second) {
         (None, _) => Fate::Mistake,
-        (Some(first), _) if OURS_ALONE.contains(&first) => Fate::Mistake,
+        (Some(first), _) if OURS_ALONE.contains(&first) || is_mistyped(first) => Fate::Mistake,
         (Some("gateway"), Some(verb)) if GUARDED.contains(&verb) => Fate::Mistake,
-        _ if !known => Fate::Mistake,
-        _ if error.get(ContextKind::SuggestedSubcommand).is_some()
-            || error.get(ContextKind::SuggestedArg).is_some() =>
-        {
-            Fate::HandOverOrMistake
-        }
-        _ => Fate::HandOver,
+        // Alone, or with options, it runs a gateway there.
+        (Some("gateway"), None) if error.kind() != ErrorKind::InvalidSubcommand => Fate::Mistake,
+        _ => of_both(error),
     }
+}
+
+/// What becomes of a line that the real CLI may take.
+fn of_both(error: &clap::Error) -> Fate {
+    match error.kind() {
+        // Also an option that only the real CLI has, on a verb that both have.
+        ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument => {
+            let suggested = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg];
+            match suggested.iter().any(|kind| error.get(*kind).is_some()) {
+                true => Fate::HandOverOrMistake,
+                false => Fate::HandOver,
+            }
+        }
+        // What ours takes on every verb must be right; a verb's own words may be wider there: `sessions` alone,
+        // `devices approve` without an id, `--limit all`.
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if names_global(error) => Fate::Mistake,
+        ErrorKind::InvalidValue
+        | ErrorKind::ValueValidation
+        | ErrorKind::NoEquals
+        | ErrorKind::MissingRequiredArgument
+        | ErrorKind::MissingSubcommand
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Fate::HandOverOrMistake,
+        _ => Fate::Mistake,
+    }
+}
+
+/// Whether the option that was wrong is one of those that go anywhere.
+fn names_global(error: &clap::Error) -> bool {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return false };
+    WITH_VALUE.contains(&argument.split_whitespace().next().unwrap_or_default())
+}
+
+/// Whether `word` is one of ours alone with a single slip, which the real CLI would answer with a riddle. It has a
+/// `completion` of its own.
+fn is_mistyped(word: &str) -> bool {
+    let ours = OURS_ALONE.iter().filter(|ours| ours.len() > 3 && **ours != "completions");
+    ours.into_iter().any(|ours| strsim::osa_distance(ours, word) == 1)
+}
+
+/// The command as an error names it: its first words, and the option that is not ours.
+pub fn name(argv: &[OsString], error: &clap::Error) -> String {
+    let mut words: Vec<String> = commands(argv).into_iter().take(2).collect();
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && option.starts_with('-')
+    {
+        words.push(option.clone());
+    }
+    words.join(" ")
 }
 
 /// The first words that are no options, up to an option that is not for every command: command and verb. What follows
 /// such an option may be its value.
-pub fn commands(argv: &[OsString]) -> Vec<String> {
+fn commands(argv: &[OsString]) -> Vec<String> {
     let mut words = argv.iter().skip(1).map(|word| word.to_string_lossy()).take_while(|word| word != "--");
     let mut found = Vec::new();
     while let Some(word) = words.next() {
@@ -122,7 +161,26 @@ mod tests {
             ("openclaw gateway install --force", Fate::HandOver),
             ("openclaw health --an-option-of-theirs", Fate::HandOver),
             ("openclaw helth", Fate::HandOverOrMistake),
-            ("openclaw profil list", Fate::HandOverOrMistake),
+            ("openclaw status --usage", Fate::HandOver),
+            ("openclaw sessions --active 60", Fate::HandOver),
+            ("openclaw sessions", Fate::HandOverOrMistake),
+            ("openclaw models --json", Fate::HandOverOrMistake),
+            ("openclaw nodes camera snap --node x", Fate::HandOver),
+            ("openclaw logs --plain", Fate::HandOver),
+            ("openclaw sessions list --limit all", Fate::HandOverOrMistake),
+            ("openclaw devices approve", Fate::HandOverOrMistake),
+            ("openclaw devices approve --latest", Fate::HandOver),
+            ("openclaw message send -t d -m x", Fate::HandOverOrMistake),
+            ("openclaw completion", Fate::HandOverOrMistake),
+            ("openclaw gateway --help", Fate::Mistake),
+            ("openclaw sessions --help", Fate::Mistake),
+            ("openclaw gateway", Fate::Mistake),
+            ("openclaw gateway restart --wait 5s", Fate::Mistake),
+            ("openclaw health --token a --password b", Fate::Mistake),
+            ("openclaw profil list", Fate::Mistake),
+            ("openclaw proflie list", Fate::Mistake),
+            ("openclaw supervisr status", Fate::Mistake),
+            ("openclaw hosts", Fate::Mistake),
             ("openclaw profile strat x", Fate::Mistake),
             ("openclaw profile list --jsno", Fate::Mistake),
             ("openclaw supervisor install", Fate::Mistake),
@@ -135,6 +193,19 @@ mod tests {
             ("openclaw -- config", Fate::Mistake),
         ] {
             assert_eq!(fate_of(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_option_that_is_not_ours_is_named_with_its_verb() {
+        for (line, named) in [
+            ("openclaw onboard --x y", "onboard"),
+            ("openclaw sessions --active 60", "sessions --active"),
+            ("openclaw --profile work nodes camera snap", "nodes camera"),
+            ("openclaw logs --plain", "logs --plain"),
+        ] {
+            let argv: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            assert_eq!(name(&argv, &Args::try_parse_from(&argv).unwrap_err()), named);
         }
     }
 

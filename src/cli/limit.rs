@@ -56,7 +56,9 @@ impl Limit {
     /// # Errors
     /// [`Kind::Usage`] where it is longer than any wait may be.
     pub fn interval(self) -> Result<Duration> {
-        self.length(Some(INTERVAL_MILLISECONDS_FROM)).map(|span| span.0).map_err(|why| wrong("--interval", &why))
+        self.length(Some(INTERVAL_MILLISECONDS_FROM))
+            .map(|span| span.0)
+            .map_err(|why| wrong("--interval", &why))
     }
 }
 

@@ -47,6 +47,10 @@ pub struct Context {
 pub fn run(argv: Vec<OsString>, variables: impl Iterator<Item = (OsString, OsString)>) -> u8 {
     let text = |word: OsString| word.to_string_lossy().into_owned();
     let environment = Environment::from_pairs(variables.map(|(name, value)| (text(name), text(value))));
+    if let Some(shell) = command::completed(&argv, &environment) {
+        command::complete(shell, &argv, &environment, Render::new(false, true, &environment));
+        return 0;
+    }
     let args = match Args::try_parse_from(&argv) {
         Ok(args) => args,
         Err(error) => return not_taken(&argv, &error, environment),
@@ -77,7 +81,7 @@ fn not_taken(argv: &[OsString], error: &clap::Error, environment: Environment) -
         return usage(error, render);
     }
     let context = Context { global, environment, timeout: None, port: None, render, told: Cell::new(false) };
-    match command::pass(&context, argv) {
+    match command::pass(&context, argv, &handover::name(argv, error)) {
         Ok(()) => 0,
         Err(missing) if fate == Fate::HandOverOrMistake && missing.code() == "openclaw_missing" => {
             usage(error, render)

@@ -2,7 +2,7 @@
 //! that gateways gave them. It lies in the supervisor's own state folder, never in a gateway's: the real OpenClaw keeps
 //! its own in a database that a living gateway has open, and its key under its own client's description.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +13,9 @@ use crate::base::{Error, Kind, ProfileName, Result, Secret};
 use crate::host::files;
 use crate::profile::SupervisorPaths;
 use crate::wire::device::DeviceKey;
+
+/// How the files of tokens begin.
+const TOKEN: &str = "token-";
 
 /// The folder of kept keys and tokens.
 #[derive(Clone, Debug)]
@@ -51,7 +54,7 @@ impl Keep {
     /// [`Kind::Config`], code `device_key_damaged`, naming the file; and what reading and writing it returns.
     pub fn key(&self, profile: Option<&ProfileName>, url: &str) -> Result<DeviceKey> {
         let path = match profile {
-            Some(profile) => self.0.join(format!("profile-{profile}.key")),
+            Some(profile) => self.own(profile),
             None => self.0.join(format!("endpoint-{}.key", digest(url))),
         };
         if files::read(&path)?.is_none() {
@@ -62,21 +65,35 @@ impl Keep {
             files::create_once(&path, seed.expose())?;
         }
         // Whoever made it: what lies there now is the key.
-        let text = files::read(&path)?.unwrap_or_default();
-        let seed: Option<[u8; 32]> =
-            URL_SAFE_NO_PAD.decode(text.trim()).ok().and_then(|seed| seed.try_into().ok());
-        seed.map(|seed| DeviceKey::from_seed(&seed)).ok_or_else(|| {
+        read(&path)?.ok_or_else(|| {
             let what = format!("{} does not hold the key of a device", path.display());
             Error::new(Kind::Config, "device_key_damaged", what)
                 .remedy("move it away; a new one is made, which must be approved on the gateway's host again")
         })
     }
 
+    /// What is kept for `profile` alone: its key, and the tokens that were given to it. Those of a key that is damaged
+    /// cannot be told from others, and are of no use to anybody.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed, or the key not be read.
+    pub fn of(&self, profile: &ProfileName) -> Result<Vec<PathBuf>> {
+        let path = self.own(profile);
+        if !files::is_there(&path) {
+            return Ok(Vec::new());
+        }
+        let id = read(&path)?.map(|key| key.id());
+        let tokens = files::entries(&self.0)?.into_iter().filter(|file| file.starts_with(TOKEN));
+        let tokens = tokens.map(|file| self.0.join(file));
+        let its = |file: &PathBuf| kept(file).is_some_and(|kept| Some(kept.purpose.device_id) == id);
+        // The key comes last: until it is gone, the rest can be found again.
+        Ok(tokens.filter(its).chain([path]).collect())
+    }
+
     /// The token that was given for exactly this purpose. A file that cannot be read is none: the gateway gives
     /// another.
     pub fn token(&self, purpose: &Purpose) -> Option<Secret> {
-        let text = files::read(&self.place(purpose)).ok()??;
-        let kept: Kept = serde_json::from_str(&text).ok()?;
+        let kept = kept(&self.place(purpose))?;
         (kept.purpose == *purpose).then(|| Secret::new(kept.token))
     }
 
@@ -95,10 +112,27 @@ impl Keep {
         files::remove(&self.place(purpose));
     }
 
+    fn own(&self, profile: &ProfileName) -> PathBuf {
+        self.0.join(format!("profile-{profile}.key"))
+    }
+
     fn place(&self, purpose: &Purpose) -> PathBuf {
         let Purpose { endpoint, role, device_id } = purpose;
-        self.0.join(format!("token-{}.json", digest(&format!("{endpoint}\n{role}\n{device_id}"))))
+        self.0.join(format!("{TOKEN}{}.json", digest(&format!("{endpoint}\n{role}\n{device_id}"))))
     }
+}
+
+/// The key in a file, where it holds one.
+fn read(path: &Path) -> Result<Option<DeviceKey>> {
+    let text = files::read(path)?.unwrap_or_default();
+    let seed: Option<[u8; 32]> =
+        URL_SAFE_NO_PAD.decode(text.trim()).ok().and_then(|seed| seed.try_into().ok());
+    Ok(seed.map(|seed| DeviceKey::from_seed(&seed)))
+}
+
+/// The token in a file, where it holds one.
+fn kept(path: &Path) -> Option<Kept> {
+    serde_json::from_str(&files::read(path).ok()??).ok()
 }
 
 /// A file's name for a text that may hold anything: 32 hexadecimal digits.
@@ -151,5 +185,30 @@ mod tests {
         assert!(keep.token(&there).is_none());
         keep.forget(&here);
         assert!(keep.token(&here).is_none());
+    }
+
+    #[test]
+    fn what_is_one_profiles_alone_is_its_key_and_the_tokens_given_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let keep = Keep(dir.path().join("devices"));
+        let (work, play) = ("work".parse().unwrap(), "play".parse().unwrap());
+        assert!(keep.of(&work).unwrap().is_empty());
+        let given = |profile: &ProfileName, endpoint: &str| {
+            let device_id = keep.key(Some(profile), endpoint).unwrap().id();
+            let purpose = Purpose { endpoint: endpoint.into(), role: "operator".into(), device_id };
+            keep.remember(&purpose, &Secret::new("t")).unwrap();
+            keep.place(&purpose)
+        };
+        let mut its = vec![given(&work, "wss://a"), given(&work, "wss://b")];
+        let other = given(&play, "wss://a");
+        keep.key(None, "wss://a").unwrap();
+        its.sort();
+        let mut found = keep.of(&work).unwrap();
+        assert_eq!(found.pop().unwrap(), keep.own(&work));
+        found.sort();
+        assert_eq!(found, its);
+        std::fs::write(keep.own(&play), "damaged").unwrap();
+        assert_eq!(keep.of(&play).unwrap(), [keep.own(&play)]);
+        assert!(other.exists());
     }
 }

@@ -47,7 +47,7 @@ fn the_first_help_page() {
               --dev                   Short for the profile `dev` on port 19001
               --json                  Print one JSON document and nothing else
               --no-color              Print without colours (also NO_COLOR)
-              --timeout <DURATION>    How long the command may take, for example 30s or 5m; 5000 is milliseconds to a gateway
+              --timeout <DURATION>    How long the command may take: 30s, 5m; 5000 to a gateway is 5 s
               --url <URL>             Ask this gateway instead, with credentials given beside it
               --token-file <FILE>     A file that holds the token
               --password-file <FILE>  A file that holds the password
@@ -93,7 +93,7 @@ fn the_help_of_profiles_and_of_one_of_its_verbs() {
               --dev                   Short for the profile `dev` on port 19001
               --json                  Print one JSON document and nothing else
               --no-color              Print without colours (also NO_COLOR)
-              --timeout <DURATION>    How long the command may take, for example 30s or 5m; 5000 is milliseconds to a gateway
+              --timeout <DURATION>    How long the command may take: 30s, 5m; 5000 to a gateway is 5 s
               --url <URL>             Ask this gateway instead, with credentials given beside it
               --token-file <FILE>     A file that holds the token
               --password-file <FILE>  A file that holds the password
@@ -149,7 +149,7 @@ fn the_help_of_profiles_and_of_one_of_its_verbs() {
                   Print without colours (also NO_COLOR)
 
               --timeout <DURATION>
-                  How long the command may take, for example 30s or 5m; 5000 is milliseconds to a gateway
+                  How long the command may take: 30s, 5m; 5000 to a gateway is 5 s
 
               --url <URL>
                   Ask this gateway instead, with credentials given beside it
@@ -196,7 +196,7 @@ fn the_help_of_the_supervisor_and_of_the_gateway() {
               --dev                   Short for the profile `dev` on port 19001
               --json                  Print one JSON document and nothing else
               --no-color              Print without colours (also NO_COLOR)
-              --timeout <DURATION>    How long the command may take, for example 30s or 5m; 5000 is milliseconds to a gateway
+              --timeout <DURATION>    How long the command may take: 30s, 5m; 5000 to a gateway is 5 s
               --url <URL>             Ask this gateway instead, with credentials given beside it
               --token-file <FILE>     A file that holds the token
               --password-file <FILE>  A file that holds the password
@@ -228,7 +228,7 @@ fn the_help_of_the_supervisor_and_of_the_gateway() {
               --dev                   Short for the profile `dev` on port 19001
               --json                  Print one JSON document and nothing else
               --no-color              Print without colours (also NO_COLOR)
-              --timeout <DURATION>    How long the command may take, for example 30s or 5m; 5000 is milliseconds to a gateway
+              --timeout <DURATION>    How long the command may take: 30s, 5m; 5000 to a gateway is 5 s
               --url <URL>             Ask this gateway instead, with credentials given beside it
               --token-file <FILE>     A file that holds the token
               --password-file <FILE>  A file that holds the password

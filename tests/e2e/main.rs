@@ -17,6 +17,7 @@ mod bad_files;
 mod bad_input;
 mod bad_places;
 mod children;
+mod completions;
 mod endings;
 mod help;
 mod honeypot;

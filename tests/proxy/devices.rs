@@ -154,6 +154,35 @@ fn a_remote_profile_without_a_secret_asks_to_be_paired_with_its_own_key() {
 }
 
 #[test]
+fn a_removed_profile_takes_its_key_and_tokens_with_it_and_its_name_begins_anew() {
+    let world = World::new();
+    let served = world.served(&["--device-token", "given"]);
+    let manifest = format!("kind = \"remote\"\n[remote]\ntransport = \"direct\"\nurl = \"{}\"", served.url());
+    let ask = |name: &str| world.run(&["--profile", name, "gateway", "call", "health", "--json"]).ok();
+    for name in ["far", "other"] {
+        world.manifest(name, &manifest);
+        ask(name);
+    }
+    let kept = || fs::read_dir(world.kept("devices")).unwrap().count();
+    assert_eq!(kept(), 4, "a key and a token each");
+    let plan = world.run(&["profile", "rm", "far", "--json"]).ok().json();
+    let named = plan["plan"]["delete"].to_string();
+    assert!(named.contains("/devices/token-") && named.contains("/devices/profile-far.key"), "{named}");
+    assert_eq!(kept(), 4, "only the plan was shown");
+    world.run(&["profile", "rm", "far", "--yes"]).ok();
+    assert_eq!(kept(), 2);
+    assert!(world.kept("devices/profile-other.key").exists());
+    world.manifest("far", &manifest);
+    ask("far");
+    ask("other");
+    let connects = served.heard("connect");
+    let id = |at: usize| connects[at]["device"]["id"].clone();
+    assert_ne!(id(2), id(0), "a new key");
+    assert_eq!(shown(&served)[2], (Value::Null, true), "no token of the old one");
+    assert_eq!(shown(&served)[3], (json!({"deviceToken": "given"}), true), "the other's is still there");
+}
+
+#[test]
 fn from_this_host_the_secret_is_enough_and_no_key_is_made() {
     let world = World::new();
     let served = world.served(&["--device-token", "given"]);

@@ -1,6 +1,8 @@
 //! What is not ours goes to the real OpenClaw CLI: the same words, the selected profile's environment, its own exit.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -98,6 +100,38 @@ fn its_exit_is_its_own() {
 }
 
 #[test]
+fn a_verb_of_both_with_words_that_only_the_real_one_has_goes_there_and_odd_bytes_survive() {
+    let world = world();
+    for line in [
+        "status --usage",
+        "sessions --active 60",
+        "sessions",
+        "nodes camera snap --node x --facing front",
+        "logs --plain",
+        "sessions list --limit all",
+        "devices approve",
+        "--profile work --json cron add --name x",
+        "models",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let said = run(&world, &[], &words).ok();
+        let given: Vec<&str> = said.out.lines().filter(|told| told.starts_with("word ")).collect();
+        let typed: Vec<String> = words.iter().map(|word| format!("word <{word}>")).collect();
+        assert_eq!(given, typed, "{line}");
+    }
+    let odd = world.path("odd");
+    let script =
+        format!("#!/bin/sh\nfor word in \"$@\"; do printf '%s\\0' \"$word\"; done >'{}'\n", odd.display());
+    package(&world.path("npm"), &script);
+    let mut command = world.command(&["--profile", "work", "plugins", "--"]);
+    command.arg(OsStr::from_bytes(b"\xff\xfe")).args(["", "a\nb", "--profile=x", "$(id)"]);
+    let path = format!("{}:{}", world.path("bin").display(), world.path("npm/bin").display());
+    super::world::said(command.env("PATH", path).spawn().unwrap()).ok();
+    let expected: &[u8] = b"--profile\0work\0plugins\0--\0\xff\xfe\0\0a\nb\0--profile=x\0$(id)\0";
+    assert_eq!(fs::read(odd).unwrap(), expected);
+}
+
+#[test]
 fn the_real_one_is_found_by_what_it_is() {
     let world = world();
     let found = |path: String, manifest: &str| {
@@ -152,6 +186,9 @@ fn without_a_real_one_a_typo_of_ours_is_still_told() {
     let world = World::new();
     let typo = world.run(&["helth"]);
     typo.complains(2, &["unrecognized subcommand", "health"]);
+    world.run(&["profil", "start", "work"]).complains(2, &["unrecognized subcommand", "'profile'"]);
+    world.run(&["sessions"]).complains(2, &["sessions", "list"]);
+    world.run(&["status", "--usage"]).complains(69, &["`status --usage` is for the real OpenClaw CLI"]);
     world
         .run(&["onboard"])
         .complains(69, &["`onboard` is for the real OpenClaw CLI", "npm install -g openclaw"]);

@@ -52,7 +52,7 @@ pub struct Global {
     /// Print without colours (also NO_COLOR)
     #[arg(long, global = true)]
     pub no_color: bool,
-    /// How long the command may take, for example 30s or 5m; 5000 is milliseconds to a gateway
+    /// How long the command may take: 30s, 5m; 5000 to a gateway is 5 s
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<Limit>,
     /// Ask this gateway instead, with credentials given beside it

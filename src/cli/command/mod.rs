@@ -60,6 +60,7 @@ use super::{Context, block_on};
 use crate::base::Result;
 pub use all::SOME_FAILED;
 
+pub use completions::{answer as complete, asked as completed};
 use gateway_power::Order;
 pub use pass::run as pass;
 

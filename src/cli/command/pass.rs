@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use crate::base::{Error, Kind, Result};
-use crate::cli::{Context, chosen, handover, survey};
+use crate::cli::{Context, chosen, survey};
 use crate::daemon;
 use crate::host::process;
 use crate::profile::{Environment, Profile, child_env, own_env};
@@ -16,15 +16,15 @@ pub const GUARD: &str = "OPENCLAW_HANDED_OVER";
 /// How often a command line may be handed over inside one that was. The real CLI runs agents, and those may call us.
 const DEPTH_MAX: u32 = 8;
 
-/// Hands `argv` over; returns only when that failed.
+/// Hands `argv` over; returns only when that failed. An error calls the command `name`.
 ///
 /// # Errors
 /// [`Kind::Unavailable`] when there is no real CLI, its Node.js is missing, or it leads back to this program.
-pub fn run(context: &Context, argv: &[OsString]) -> Result<()> {
+pub fn run(context: &Context, argv: &[OsString], name: &str) -> Result<()> {
     let profile = meant(context)?;
     let depth = depth(&context.environment, process::own_pid())?;
     let mut line = daemon::real_command_line(&profile, &context.environment)
-        .map_err(|error| not_ours(argv, error).profile(&profile.name))?;
+        .map_err(|error| not_ours(name, error).profile(&profile.name))?;
     let program = line.last().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     line.extend(argv.iter().skip(1).cloned());
     let mut environment = environment(&profile, &context.environment);
@@ -66,12 +66,11 @@ fn environment(profile: &Profile, shell: &Environment) -> BTreeMap<String, Strin
 }
 
 /// Names the command in the error that the real CLI is missing.
-fn not_ours(argv: &[OsString], error: Error) -> Error {
+fn not_ours(name: &str, error: Error) -> Error {
     if error.code() != "openclaw_missing" {
         return error;
     }
-    let command = handover::commands(argv).into_iter().take(2).collect::<Vec<_>>().join(" ");
-    let what = format!("`{command}` is for the real OpenClaw CLI, which is not installed");
+    let what = format!("`{name}` is for the real OpenClaw CLI, which is not installed");
     let remedy = error.remedy_text().unwrap_or_default().to_owned();
     Error::new(error.kind(), "openclaw_missing", what).remedy(remedy)
 }

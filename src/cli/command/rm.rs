@@ -13,6 +13,7 @@ use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::args::Rm;
 use crate::cli::{Context, survey};
 use crate::client::control::Supervisor;
+use crate::client::keep::Keep;
 use crate::daemon::{self, holder};
 use crate::host::files;
 use crate::host::folder::{Entry, Folder};
@@ -93,7 +94,8 @@ fn planned(registry: &Registry<'_>, name: &ProfileName, paths: &Paths) -> Result
     };
     let folder = Folder::open(state_dir).map_err(unlistable)?;
     let entries = folder.as_ref().map(|folder| listed(folder, state_dir, &creation)).transpose();
-    let mut ours = daemon::kept(registry.paths(), name)?;
+    let mut ours = Keep::new(registry.paths()).of(name)?;
+    ours.extend(daemon::kept(registry.paths(), name)?);
     ours.extend(Some(paths.manifest.clone()).filter(|file| files::is_there(file)));
     let outside =
         [&paths.workspace, &paths.config_path].into_iter().filter(|path| !path.starts_with(state_dir));
