@@ -31,6 +31,7 @@ mod survival;
 mod taken_ports;
 mod terminal;
 mod together;
+mod watching;
 
 /// A file that nothing includes is a test that nobody runs.
 #[test]

@@ -19,7 +19,7 @@ use super::look;
 use super::world::{World, pid, said, wait_for};
 
 /// A terminal of a test's own; what is printed on it is gathered until it is closed.
-struct Terminal {
+pub struct Terminal {
     keys: OwnedFd,
     seen: Arc<Mutex<Vec<u8>>>,
     open: Arc<AtomicBool>,
@@ -28,8 +28,13 @@ struct Terminal {
 
 impl Terminal {
     /// Runs the binary at a new terminal, in a session that the terminal controls.
-    fn run(world: &World, args: &[&str], variables: &[(&str, &str)]) -> (Terminal, Child) {
-        let size = Winsize { ws_row: 40, ws_col: 160, ws_xpixel: 0, ws_ypixel: 0 };
+    pub fn run(world: &World, args: &[&str], variables: &[(&str, &str)]) -> (Terminal, Child) {
+        Terminal::wide(world, 160, args, variables)
+    }
+
+    /// The same at one with so many columns.
+    pub fn wide(world: &World, columns: u16, args: &[&str], variables: &[(&str, &str)]) -> (Terminal, Child) {
+        let size = Winsize { ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
         for side in [&master, &slave] {
             // A command that has a terminal's own side open would keep it from closing.
@@ -62,13 +67,19 @@ impl Terminal {
     }
 
     /// Closes it, as a window is closed: the kernel tells everybody in the session.
-    fn close(self) {
+    pub fn close(self) {
         self.open.store(false, Ordering::Relaxed);
         self.reader.join().unwrap();
         drop(self.keys);
     }
 
-    fn text(&self) -> String {
+    /// Types `keys`.
+    pub fn press(&self, keys: &[u8]) {
+        nix::unistd::write(&self.keys, keys).unwrap();
+    }
+
+    /// What was printed on it so far.
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
     }
 }

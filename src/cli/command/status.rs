@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::gateway_status::{service, url};
 use super::status_deep;
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::cli::Context;
 use crate::cli::args::Status;
 use crate::cli::line::{Asker, shown};
@@ -18,18 +18,42 @@ use crate::profile::Profile;
 /// Shows it.
 ///
 /// # Errors
-/// What the connection met; the document is printed all the same. While it is watched that ends nothing.
+/// What the connection met; the document is printed all the same. While it is watched only what leaves nothing to be
+/// shown ends it, such as a profile that does not exist.
 pub async fn run(context: &Context, status: &Status) -> Result<()> {
-    let Some(distance) = status.watch else { return once(context, status.deep).await };
+    let Some(distance) = status.watch else { return once(context, status.deep, None).await.1 };
+    let mut is_first = true;
     loop {
-        context.render.again();
+        context.told.set(false);
+        let (is_read, outcome) = once(context, status.deep, Some(is_first)).await;
         // What failed stands in what was printed.
-        drop(once(context, status.deep).await);
+        if !context.told.get() {
+            return outcome;
+        }
+        if !is_read {
+            return Ok(());
+        }
+        is_first = false;
         sleep(distance.0).await;
     }
 }
 
-async fn once(context: &Context, deep: bool) -> Result<()> {
+/// Looks and prints, where it is watched in place of what was printed; whether somebody read it, and how it went.
+async fn once(context: &Context, deep: bool, is_first: Option<bool>) -> (bool, Result<()>) {
+    let (document, error) = match looked(context, deep).await {
+        Ok(looked) => looked,
+        Err(error) => return (true, Err(error)),
+    };
+    // Only now: until there is something new, the old picture stays.
+    if let Some(is_first) = is_first {
+        context.render.again(is_first);
+    }
+    let is_read = context.render.answer(&document, table);
+    context.told.set(true);
+    (is_read, error.map_or(Ok(()), Err))
+}
+
+async fn looked(context: &Context, deep: bool) -> Result<(Value, Option<Error>)> {
     let profile = shown(context)?;
     let asker = Asker::new(context, CALL_TIMEOUT);
     let mut calls = vec![
@@ -53,9 +77,7 @@ async fn once(context: &Context, deep: bool) -> Result<()> {
                 status_deep::host(context, profile, probed.version(), status_deep::keeper(context).await)?;
         }
     }
-    context.render.answer(&document, table);
-    context.told.set(true);
-    probed.error.map_or(Ok(()), Err)
+    Ok((document, probed.error))
 }
 
 fn document(

@@ -1,8 +1,6 @@
 //! What a gateway answered, as a table: a header, rows, and what is said when there are none.
 
-use comfy_table::{ContentArrangement, Table, TableStyle};
-
-use super::table::trimmed;
+use super::narrow;
 
 /// A table in the making.
 #[derive(Debug)]
@@ -28,15 +26,7 @@ impl Listing {
         if self.rows.is_empty() {
             return format!("{}\n", self.empty);
         }
-        let mut table = Table::new();
-        table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
-        if let Some(columns) = columns {
-            table.set_width(columns);
-        }
-        table.set_header(self.header.clone());
-        for row in &self.rows {
-            table.add_row(row);
-        }
-        trimmed(&table)
+        let rows = self.rows.iter().map(|row| row.iter().map(narrow::plain).collect()).collect();
+        narrow::laid_out(&self.header, rows, columns)
     }
 }

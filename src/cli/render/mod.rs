@@ -3,6 +3,7 @@
 
 pub mod cell;
 mod listing;
+mod narrow;
 mod progress;
 mod table;
 
@@ -30,17 +31,18 @@ pub struct Render {
     json: bool,
     colour: bool,
     columns: Option<u16>,
+    dumb: bool,
 }
 
 impl Render {
     /// Prints JSON when asked to, and colours only on a terminal that wants them.
     pub fn new(json: bool, no_color: bool, environment: &Environment) -> Self {
-        let wanted =
-            !no_color && environment.get("NO_COLOR").is_none() && environment.get("TERM") != Some("dumb");
+        let dumb = environment.get("TERM") == Some("dumb");
+        let wanted = !no_color && environment.get("NO_COLOR").is_none() && !dumb;
         let terminal = std::io::stdout().is_terminal();
         // A terminal is asked for its width; elsewhere somebody may say which one is wanted.
         let columns = environment.get("COLUMNS").filter(|_| !terminal).and_then(|text| text.parse().ok());
-        Render { json, colour: wanted && terminal, columns }
+        Render { json, colour: wanted && terminal, columns, dumb }
     }
 
     /// Whether standard output is a terminal.
@@ -115,7 +117,7 @@ impl Render {
             self.text("no profiles yet; begin with: openclaw profile start work\n");
             return;
         }
-        self.text(&table::profiles(profiles, selected["name"].as_str(), self.colour));
+        self.text(&table::profiles(profiles, selected["name"].as_str(), self.colour, self.columns));
         if let Some(name) = selected["name"].as_str() {
             // The default profile of a user who has none is nothing to speak of.
             match profiles.iter().any(is_selected) {
@@ -143,7 +145,7 @@ impl Render {
             _ if self.json => return self.document(&json!({ "profiles": profiles })),
             _ => {}
         }
-        self.text(&table::profiles(profiles, None, self.colour));
+        self.text(&table::profiles(profiles, None, self.colour, self.columns));
         self.warnings(profiles);
         let name = match profiles {
             [one] => one.name.as_str(),
@@ -155,19 +157,28 @@ impl Render {
         ));
     }
 
-    /// Makes room for the same thing once more: a clean screen on a terminal, nothing elsewhere.
-    pub fn again(self) {
-        if self.is_terminal() && !self.json {
-            self.text("\u{1b}[H\u{1b}[2J");
+    /// Makes room for a picture that others replace: a clean screen on a terminal; elsewhere a blank line, save before
+    /// the first.
+    pub fn again(self, is_first: bool) {
+        match self.json {
+            true => {}
+            false if self.is_terminal() && !self.dumb => drop(self.text("\u{1b}[H\u{1b}[J")),
+            false if is_first => {}
+            false => drop(self.text("\n")),
         }
     }
 
-    /// Prints what a gateway answered: `document` itself, or its table.
-    pub fn answer(self, document: &Value, listing: impl FnOnce(&Value) -> Listing) {
-        if self.json {
-            return self.document(document);
+    /// Whether a line on standard error can be drawn again and again.
+    pub fn is_lively(self) -> bool {
+        !self.dumb && std::io::stderr().is_terminal()
+    }
+
+    /// Prints what a gateway answered: `document` itself, or its table; `false` when nobody reads any more.
+    pub fn answer(self, document: &Value, listing: impl FnOnce(&Value) -> Listing) -> bool {
+        match self.json {
+            true => self.text(&(serde_json::to_string_pretty(document).unwrap_or_default() + "\n")),
+            false => self.text(&listing(document).text(self.columns)),
         }
-        self.text(&listing(document).text(self.columns));
     }
 
     /// Prints gateways as a table.
@@ -176,7 +187,7 @@ impl Render {
             self.text("no gateway runs on this host\n");
             return;
         }
-        self.text(&table::gateways(gateways));
+        self.text(&table::gateways(gateways, self.columns));
     }
 
     /// Prints what the host has and what is wrong with it.

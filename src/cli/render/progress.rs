@@ -1,7 +1,6 @@
 //! What is seen while a command waits: a spinner with the current step on a terminal, one line a step
 //! elsewhere, nothing with `--json`.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,13 +29,14 @@ impl Progress {
             return;
         }
         step.clone_into(&mut self.last);
-        if !std::io::stderr().is_terminal() {
+        if !self.render.is_lively() {
             return self.render.notice(step);
         }
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::new_spinner();
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-                bar.set_style(style);
+                // Signs that every terminal and every locale has.
+                bar.set_style(style.tick_chars("|/-\\ "));
             }
             bar.enable_steady_tick(TICK);
             bar

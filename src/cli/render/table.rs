@@ -2,32 +2,35 @@
 
 use std::time::Duration;
 
-use comfy_table::{Cell, Color, ContentArrangement, Table, TableStyle};
+use comfy_table::{Color, Table};
 
+use super::narrow::{self, Value, plain};
 use crate::base::record::{Holder, Intent, ProfileStatus, State};
 use crate::conflict::Conflict;
 use crate::conflict::host::FoundGateway;
 
 /// Profiles, one a row; the selected one has a mark.
-pub fn profiles(profiles: &[ProfileStatus], selected: Option<&str>, colour: bool) -> String {
-    let mut table = Table::new();
-    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
-    table
-        .set_header(["PROFILE", "STATE", "RUNTIME", "PORT", "PID", "MEMORY", "LATENCY", "UPTIME", "MANAGED"]);
-    for profile in profiles {
-        table.add_row([
-            Cell::new(marked(&profile.name, selected)),
+pub fn profiles(
+    profiles: &[ProfileStatus],
+    selected: Option<&str>,
+    colour: bool,
+    columns: Option<u16>,
+) -> String {
+    let header = ["PROFILE", "STATE", "RUNTIME", "PORT", "PID", "MEMORY", "LATENCY", "UPTIME", "MANAGED"];
+    let row = |profile: &ProfileStatus| {
+        vec![
+            plain(marked(&profile.name, selected)),
             state(profile, colour),
-            Cell::new(profile.runtime.as_str()),
-            Cell::new(profile.port),
-            Cell::new(or_dash(profile.pid)),
-            Cell::new(or_dash(profile.memory_bytes.map(size))),
-            Cell::new(or_dash(latency(profile))),
-            Cell::new(or_dash(profile.uptime_ms.map(age))),
-            Cell::new(if profile.managed { "yes" } else { "no" }),
-        ]);
-    }
-    trimmed(&table)
+            plain(profile.runtime.as_str()),
+            plain(profile.port),
+            plain(or_dash(profile.pid)),
+            plain(or_dash(profile.memory_bytes.map(size))),
+            plain(or_dash(latency(profile))),
+            plain(or_dash(profile.uptime_ms.map(age))),
+            plain(if profile.managed { "yes" } else { "no" }),
+        ]
+    };
+    narrow::laid_out(&header, profiles.iter().map(row).collect(), columns)
 }
 
 fn marked(name: &str, selected: Option<&str>) -> String {
@@ -35,22 +38,20 @@ fn marked(name: &str, selected: Option<&str>) -> String {
 }
 
 /// Gateways of the host, one a row.
-pub fn gateways(gateways: &[FoundGateway]) -> String {
-    let mut table = Table::new();
-    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["PROFILE", "PID", "USER", "PROGRAM", "PORT", "MANAGER", "OURS"]);
-    for gateway in gateways {
-        table.add_row([
-            or_dash(gateway.profile.as_ref()),
-            or_dash(gateway.pid),
-            or_dash(gateway.user.as_ref()),
-            or_dash(gateway.program.as_ref()),
-            or_dash(gateway.port),
-            gateway.manager.unit.clone().unwrap_or_else(|| gateway.manager.kind.as_str().to_owned()),
-            if gateway.ours { "yes" } else { "no" }.to_owned(),
-        ]);
-    }
-    trimmed(&table)
+pub fn gateways(gateways: &[FoundGateway], columns: Option<u16>) -> String {
+    let row = |gateway: &FoundGateway| {
+        vec![
+            plain(or_dash(gateway.profile.as_ref())),
+            plain(or_dash(gateway.pid)),
+            plain(or_dash(gateway.user.as_ref())),
+            plain(or_dash(gateway.program.as_ref())),
+            plain(or_dash(gateway.port)),
+            plain(gateway.manager.unit.as_deref().unwrap_or(gateway.manager.kind.as_str())),
+            plain(if gateway.ours { "yes" } else { "no" }),
+        ]
+    };
+    let header = ["PROFILE", "PID", "USER", "PROGRAM", "PORT", "MANAGER", "OURS"];
+    narrow::laid_out(&header, gateways.iter().map(row).collect(), columns)
 }
 
 /// A conflict: what, who, what to do, and how that was found where it is told.
@@ -69,21 +70,20 @@ pub fn trimmed(table: &Table) -> String {
     table.to_string().lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
-fn state(profile: &ProfileStatus, colour: bool) -> Cell {
+fn state(profile: &ProfileStatus, colour: bool) -> Value {
     let text = match &profile.phase {
         Some(phase) => format!("{} ({phase})", profile.state.as_str()),
         None => profile.state.as_str().to_owned(),
     };
-    let cell = Cell::new(text);
-    if !colour {
-        return cell;
-    }
-    match profile.state {
+    let (text, cell) = plain(text);
+    let cell = match profile.state {
+        _ if !colour => cell,
         State::Ready => cell.fg(Color::Green),
         State::Failed => cell.fg(Color::Red),
         State::Stopped => cell,
         State::Starting | State::Degraded | State::Stopping | State::Backoff => cell.fg(Color::Yellow),
-    }
+    };
+    (text, cell)
 }
 
 /// Everything about one profile, a fact a line.
