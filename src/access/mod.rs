@@ -8,6 +8,7 @@ pub mod lookup;
 pub mod peer;
 pub mod reach;
 pub mod scope;
+pub mod strength;
 pub mod target;
 
 pub use credential::{Credential, CredentialSource};

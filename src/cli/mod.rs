@@ -5,6 +5,7 @@ mod args;
 mod ask;
 mod chosen;
 mod command;
+mod guarded;
 mod handover;
 mod limit;
 mod line;

@@ -37,4 +37,5 @@ mod starting;
 mod strangers;
 mod streams;
 mod tables;
+mod told;
 mod verbs;

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::base::{Error, Kind, ProfileName, Result};
-use crate::cli::{Context, render, survey};
+use crate::cli::{Context, guarded, render, survey};
 use crate::daemon::{self, Lock, LockVerdict};
 use crate::profile::Registry;
 use crate::profile::isolation::Sharing;
@@ -32,29 +32,19 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
         json!({ "code": error.code(), "severity": "error", "profile": error.profile_name(),
             "message": error.to_string(), "remedy": error.remedy_text() })
     }));
+    let asked = known.iter().filter(|name| only.is_none_or(|only| only == *name));
+    let profiles = asked.filter_map(|name| registry.load(name).ok());
+    let weak: Vec<Value> = profiles.filter_map(|profile| guarded::warning(&registry, &profile)).collect();
     let locks = daemon::locks(&registry, only)?;
     if context.render.is_json() {
         let conflicts: Vec<_> = documents.collect();
         context.render.document(
-            &json!({ "ok": refused + misplaced.len() == 0, "conflicts": conflicts, "locks": locks, "confine": confined }),
+            &json!({ "ok": refused + misplaced.len() == 0, "conflicts": conflicts, "warnings": weak,
+                "locks": locks, "confine": confined }),
         );
     } else {
-        for sharing in &shared {
-            let line = match sharing.allowed {
-                true => format!("warning: {}\n", sharing.message),
-                false => format!("{}\n  try: {}\n", sharing.message, sharing.remedy),
-            };
-            context.render.text(&line);
-        }
-        for error in &misplaced {
-            context.render.text(&format!("{error}\n  try: {}\n", error.remedy_text().unwrap_or_default()));
-        }
-        for lock in locks.iter().filter(|lock| lock.verdict != LockVerdict::Free) {
-            context.render.text(&sentence(lock));
-        }
-        for told in &confined {
-            context.render.text(&outlook(told));
-        }
+        tell(context, &shared, &misplaced);
+        warn(context, &weak, &locks, &confined);
     }
     if refused + misplaced.len() == 0 {
         if !context.render.is_json() {
@@ -69,6 +59,34 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
         return Err(Error::new(Kind::Conflicts, "profiles_misplaced", message));
     }
     Err(Error::new(Kind::Conflicts, "profiles_shared", format!("{refused} shared things were found")))
+}
+
+/// Says what is wrong.
+fn tell(context: &Context, shared: &[Sharing], misplaced: &[Error]) {
+    for sharing in shared {
+        let line = match sharing.allowed {
+            true => format!("warning: {}\n", sharing.message),
+            false => format!("{}\n  try: {}\n", sharing.message, sharing.remedy),
+        };
+        context.render.text(&line);
+    }
+    for error in misplaced {
+        context.render.text(&format!("{error}\n  try: {}\n", error.remedy_text().unwrap_or_default()));
+    }
+}
+
+/// Says what is to be known beside that.
+fn warn(context: &Context, weak: &[Value], locks: &[Lock], confined: &[Value]) {
+    for told in weak {
+        let word = |key: &str| told[key].as_str().unwrap_or_default();
+        context.render.text(&format!("warning: {}\n  try: {}\n", word("message"), word("remedy")));
+    }
+    for lock in locks.iter().filter(|lock| lock.verdict != LockVerdict::Free) {
+        context.render.text(&sentence(lock));
+    }
+    for told in confined {
+        context.render.text(&outlook(told));
+    }
 }
 
 /// A lock in one line.

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 use super::host;
 use crate::base::Result;
 use crate::base::record::{Runtime, SupervisorStatus};
-use crate::cli::Context;
 use crate::cli::render::cell;
+use crate::cli::{Context, guarded, survey};
 use crate::client::control::Supervisor;
 use crate::conflict::cgroup::ManagerKind;
 use crate::daemon::{self, census};
@@ -59,7 +59,7 @@ pub fn host(
         "ok": report.ok, "gateways": report.gateways, "conflicts": report.conflicts,
         "versions": versions(context, profile, version),
         "durability": own.map(|gateway| scene.durability(manager.unwrap_or(gateway.manager.kind))),
-        "tunnels": [],
+        "tunnels": [], "warnings": guarded::warning(&survey::registry(context)?, profile).into_iter().collect::<Vec<_>>(),
     }))
 }
 
@@ -146,6 +146,9 @@ pub fn facts(host: &Value, fact: &mut impl FnMut(&str, String)) {
     }
     for conflict in host["conflicts"].as_array().into_iter().flatten() {
         fact("conflict", format!("{}: {}", cell::text(&conflict["code"]), cell::text(&conflict["message"])));
+    }
+    for warning in host["warnings"].as_array().into_iter().flatten() {
+        fact("warning", cell::text(&warning["message"]));
     }
     let versions = &host["versions"];
     let skew = if versions["skew"] == true { "; restart the gateway to run what is installed" } else { "" };
