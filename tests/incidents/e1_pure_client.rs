@@ -2,6 +2,7 @@
 //! opened to be written, no process is made, and no file is read but the few whose reasons stand here. And with the
 //! gateway's database held all the while, none of them waits for it or harms it.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -146,6 +147,25 @@ fn fault(line: &str, state: &str, allowed: &[(String, &str)]) -> Option<&'static
     (!may).then_some("opens what it has no business with")
 }
 
+/// The lines with a call that another thread's cut in two put together again.
+fn whole(lines: Vec<String>) -> Vec<String> {
+    let mut begun: HashMap<String, String> = HashMap::new();
+    let mut whole = Vec::new();
+    for line in lines {
+        let thread = line.split(' ').next().unwrap_or_default().to_owned();
+        if let Some(begin) = line.strip_suffix("<unfinished ...>") {
+            begun.insert(thread, begin.trim_end().to_owned());
+        } else if let Some((_, end)) = line.split_once(" resumed>").filter(|_| line.contains("<... ")) {
+            whole.push(begun.remove(&thread).unwrap_or_default() + end);
+        } else {
+            whole.push(line);
+        }
+    }
+    // What never came back was called all the same.
+    whole.extend(begun.into_values());
+    whole
+}
+
 /// The calls of one verb.
 fn trace(world: &World, number: usize, verb: &[String]) -> Vec<String> {
     let file = format!("trace-{number}");
@@ -163,7 +183,7 @@ fn trace(world: &World, number: usize, verb: &[String]) -> Vec<String> {
     command.args(words(&["--profile", "work"], verb, &["--json", "--timeout", "20s"]));
     let said = said(command.env("PATH", "/usr/bin:/bin").spawn().unwrap());
     assert!(!matches!(said.code, None | Some(2 | 3 | 5 | 69 | 77 | 78)), "{verb:?}: {said:?}");
-    let trace = world.lines(&file);
+    let trace = whole(world.lines(&file));
     assert_eq!(trace.iter().filter(|line| line.contains("execve(")).count(), 1, "{verb:?}: {trace:?}");
     trace
 }
