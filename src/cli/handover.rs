@@ -104,7 +104,7 @@ pub fn name(argv: &[OsString], error: &clap::Error) -> String {
 
 /// The first words that are no options, up to an option that is not for every command: command and verb. What follows
 /// such an option may be its value.
-fn commands(argv: &[OsString]) -> Vec<String> {
+pub fn commands(argv: &[OsString]) -> Vec<String> {
     let mut words = argv.iter().skip(1).map(|word| word.to_string_lossy()).take_while(|word| word != "--");
     let mut found = Vec::new();
     while let Some(word) = words.next() {

@@ -12,7 +12,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::args::{Command, Gateway};
+use super::args::{Command, Gateway, Later};
 use crate::base::{Error, Kind, Result, Span};
 
 /// From here a bare number is milliseconds, where the real program takes those.
@@ -89,13 +89,13 @@ enum Unit {
 
 fn unit(command: &Command) -> Unit {
     match command {
-        Command::Agent(_) | Command::Gateway(Gateway::Agent(_)) => Unit::Agents,
+        Command::Agent(_) | Command::Gateway(Later(Gateway::Agent(_))) => Unit::Agents,
         Command::Profile(_)
         | Command::Supervisor(_)
         | Command::Host(_)
         | Command::Completions { .. }
         | Command::Man
-        | Command::Gateway(Gateway::Run { .. } | Gateway::Stop | Gateway::Restart) => Unit::Seconds,
+        | Command::Gateway(Later(Gateway::Run { .. } | Gateway::Stop | Gateway::Restart)) => Unit::Seconds,
         Command::Gateway(_)
         | Command::Health(_)
         | Command::Status(_)

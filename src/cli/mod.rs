@@ -9,6 +9,7 @@ mod guarded;
 mod handover;
 mod limit;
 mod line;
+mod parse;
 mod probed;
 mod render;
 mod speech;
@@ -19,8 +20,8 @@ use std::cell::Cell;
 use std::ffi::OsString;
 use std::future::Future;
 
+use clap::CommandFactory;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
 
 use crate::base::{Error, Kind, Result, Span};
 use crate::profile::Environment;
@@ -52,7 +53,7 @@ pub fn run(argv: Vec<OsString>, variables: impl Iterator<Item = (OsString, OsStr
         command::complete(shell, &argv, &environment, Render::new(false, true, &environment));
         return 0;
     }
-    let args = match Args::try_parse_from(&argv) {
+    let args = match parse::parse(&argv) {
         Ok(args) => args,
         Err(error) => return not_taken(&argv, &error, environment),
     };
@@ -124,9 +125,11 @@ fn usage(error: &clap::Error, render: Render) -> u8 {
     }
 }
 
-/// The command line's definition, for completions and the manual page.
+/// The command line's whole definition, for completions and the manual page.
 fn definition() -> clap::Command {
-    Args::command()
+    let mut whole = Args::command();
+    whole.build();
+    whole
 }
 
 /// Runs `work` on a runtime of one thread.

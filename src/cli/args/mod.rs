@@ -4,6 +4,7 @@ mod acting;
 mod asking;
 mod gateway;
 mod host;
+mod later;
 mod nodes;
 mod profile;
 mod sessions;
@@ -19,6 +20,7 @@ pub use acting::{Agent, Letter, Message, Once, Send};
 pub use asking::{Channels, Config, Cron, Dashboard, GatewayLogs, Models, Stability, Status};
 pub use gateway::{At, Gateway, Port};
 pub use host::Host;
+pub use later::Later;
 pub use nodes::{Devices, Invoke, Node, Nodes, Rename};
 pub use profile::{Adopt, Clone, Create, Exec, Logs, Profile, Rm, RuntimeArg, Sharing, Start, Use};
 pub use sessions::{Delete, History, SessionSend, Sessions};
@@ -83,43 +85,43 @@ pub struct Global {
 pub enum Command {
     /// Start, stop and look after profiles
     #[command(subcommand)]
-    Profile(Profile),
+    Profile(Later<Profile>),
     /// The background process that keeps gateways alive
     #[command(subcommand)]
-    Supervisor(Supervisor),
+    Supervisor(Later<Supervisor>),
     /// Run or ask the selected profile's gateway
     #[command(subcommand)]
-    Gateway(Gateway),
+    Gateway(Later<Gateway>),
     /// Every gateway on this host, whoever started it
     #[command(subcommand)]
-    Host(Host),
+    Host(Later<Host>),
     /// Ask the selected profile's gateway how it is
-    Health(Port),
+    Health(Later<Port>),
     /// Show the selected profile's gateway and what it does
-    Status(Status),
+    Status(Later<Status>),
     /// Nodes of the selected gateway
-    Nodes(At<Nodes>),
+    Nodes(Later<At<Nodes>>),
     /// Devices of the selected gateway
-    Devices(At<Devices>),
+    Devices(Later<At<Devices>>),
     /// Sessions of the selected gateway
-    Sessions(At<Sessions>),
+    Sessions(Later<At<Sessions>>),
     /// Tell the selected gateway's agent something, and print what it says as it comes
-    Agent(Agent),
+    Agent(Later<Agent>),
     /// Messages through the selected gateway's channels
     #[command(subcommand)]
-    Message(Message),
+    Message(Later<Message>),
     /// Channels of the selected gateway
-    Channels(At<Channels>),
+    Channels(Later<At<Channels>>),
     /// Models of the selected gateway
-    Models(At<Models>),
+    Models(Later<At<Models>>),
     /// Scheduled jobs of the selected gateway
-    Cron(At<Cron>),
+    Cron(Later<At<Cron>>),
     /// The selected gateway's log
-    Logs(GatewayLogs),
+    Logs(Later<GatewayLogs>),
     /// The selected gateway's page in the browser
-    Dashboard(Dashboard),
+    Dashboard(Later<Dashboard>),
     /// The selected gateway's configuration
-    Config(At<Config>),
+    Config(Later<At<Config>>),
     /// Print the completions of a shell
     Completions {
         /// The shell

@@ -54,7 +54,8 @@ mod use_profile;
 use serde_json::Value;
 
 use super::args::{
-    Command, Dashboard, Gateway, GatewayLogs, Host, Message, Once, Profile, Stability, Status, Supervisor,
+    Command, Dashboard, Gateway, GatewayLogs, Host, Later, Message, Once, Profile, Stability, Status,
+    Supervisor,
 };
 use super::{Context, block_on};
 use crate::base::Result;
@@ -67,25 +68,25 @@ pub use pass::run as pass;
 /// `--port`, where the command asks a gateway.
 pub fn port_of(command: &Command) -> Option<u16> {
     match command {
-        Command::Gateway(
+        Command::Gateway(Later(
             Gateway::Health(at)
             | Gateway::Probe(at)
             | Gateway::Status { port: at, .. }
             | Gateway::UsageCost { port: at, .. }
             | Gateway::Stability(Stability { at, .. })
             | Gateway::Call { port: at, .. },
-        )
-        | Command::Health(at)
-        | Command::Status(Status { at, .. })
-        | Command::Logs(GatewayLogs { at, .. })
-        | Command::Dashboard(Dashboard { at, .. }) => at.port,
-        Command::Nodes(at) => at.port,
-        Command::Devices(at) => at.port,
-        Command::Sessions(at) => at.port,
-        Command::Channels(at) => at.port,
-        Command::Models(at) => at.port,
-        Command::Cron(at) => at.port,
-        Command::Config(at) => at.port,
+        ))
+        | Command::Health(Later(at))
+        | Command::Status(Later(Status { at, .. }))
+        | Command::Logs(Later(GatewayLogs { at, .. }))
+        | Command::Dashboard(Later(Dashboard { at, .. })) => at.port,
+        Command::Nodes(Later(at)) => at.port,
+        Command::Devices(Later(at)) => at.port,
+        Command::Sessions(Later(at)) => at.port,
+        Command::Channels(Later(at)) => at.port,
+        Command::Models(Later(at)) => at.port,
+        Command::Cron(Later(at)) => at.port,
+        Command::Config(Later(at)) => at.port,
         _ => None,
     }
 }
@@ -96,29 +97,31 @@ pub fn port_of(command: &Command) -> Option<u16> {
 /// What the command met; it is printed once, by the caller.
 pub fn run(context: &Context, command: Command) -> Result<()> {
     match command {
-        Command::Profile(command) => profile(context, command),
-        Command::Supervisor(Supervisor::Run { background }) => supervisor_run::run(context, background),
-        Command::Supervisor(Supervisor::Status) => block_on(supervisor_status::run(context)),
-        Command::Supervisor(Supervisor::Reload) => block_on(supervisor_reload::run(context)),
-        Command::Supervisor(Supervisor::Stop) => block_on(supervisor_stop::run(context)),
-        Command::Host(Host::Status) => host::status(context),
-        Command::Host(Host::Conflicts { explain }) => host::conflicts(context, explain),
-        Command::Gateway(command) => gateway(context, command),
-        Command::Health(at) => block_on(gateway_call::health(context, at.port)),
-        Command::Status(status) => block_on(status::run(context, &status)),
-        Command::Nodes(at) => block_on(nodes::run(context, &at.verb)),
-        Command::Devices(at) => block_on(devices::run(context, &at.verb)),
-        Command::Sessions(at) => block_on(sessions::run(context, &at.verb)),
-        Command::Agent(agent) => block_on(agent::run(context, &agent)),
-        Command::Message(Message::Send { channel, target, letter }) => {
+        Command::Profile(Later(command)) => profile(context, command),
+        Command::Supervisor(Later(Supervisor::Run { background })) => {
+            supervisor_run::run(context, background)
+        }
+        Command::Supervisor(Later(Supervisor::Status)) => block_on(supervisor_status::run(context)),
+        Command::Supervisor(Later(Supervisor::Reload)) => block_on(supervisor_reload::run(context)),
+        Command::Supervisor(Later(Supervisor::Stop)) => block_on(supervisor_stop::run(context)),
+        Command::Host(Later(Host::Status)) => host::status(context),
+        Command::Host(Later(Host::Conflicts { explain })) => host::conflicts(context, explain),
+        Command::Gateway(Later(command)) => gateway(context, command),
+        Command::Health(Later(at)) => block_on(gateway_call::health(context, at.port)),
+        Command::Status(Later(status)) => block_on(status::run(context, &status)),
+        Command::Nodes(Later(at)) => block_on(nodes::run(context, &at.verb)),
+        Command::Devices(Later(at)) => block_on(devices::run(context, &at.verb)),
+        Command::Sessions(Later(at)) => block_on(sessions::run(context, &at.verb)),
+        Command::Agent(Later(agent)) => block_on(agent::run(context, &agent)),
+        Command::Message(Later(Message::Send { channel, target, letter })) => {
             block_on(message_send::run(context, &channel, &target, &letter))
         }
-        Command::Channels(at) => block_on(channels::run(context, &at.verb)),
-        Command::Models(at) => block_on(models::run(context, &at.verb)),
-        Command::Cron(at) => block_on(cron::run(context, &at.verb)),
-        Command::Logs(logs) => block_on(gateway_logs::run(context, &logs)),
-        Command::Dashboard(dashboard) => block_on(dashboard::run(context, &dashboard)),
-        Command::Config(at) => block_on(config_get::run(context, &at.verb)),
+        Command::Channels(Later(at)) => block_on(channels::run(context, &at.verb)),
+        Command::Models(Later(at)) => block_on(models::run(context, &at.verb)),
+        Command::Cron(Later(at)) => block_on(cron::run(context, &at.verb)),
+        Command::Logs(Later(logs)) => block_on(gateway_logs::run(context, &logs)),
+        Command::Dashboard(Later(dashboard)) => block_on(dashboard::run(context, &dashboard)),
+        Command::Config(Later(at)) => block_on(config_get::run(context, &at.verb)),
         Command::Completions { shell } => completions::completions(context, shell),
         Command::Man => completions::man(context),
     }
