@@ -61,10 +61,9 @@ impl<'a> Ask<'a> {
         let flags = Flags { port: asked.port, ..chosen::flags(context) };
         let selection = chosen::selection(context)?;
         let registry = survey::registry(context)?;
-        let loaded = registry.load_with(&selection.name, &flags);
-        let config = match &loaded {
-            Ok(profile) => registry.config(&profile.paths.config_path)?,
-            Err(_) => GatewayConfig::default(),
+        let (loaded, config) = match registry.load_configured(&selection.name, &flags) {
+            Ok((profile, config)) => (Ok(profile), config),
+            Err(error) => (Err(error), GatewayConfig::default()),
         };
         if let Some(target) = target::for_environment_url(asked, &selection.name, &config, env) {
             return Ok(Ask::to(context, target?, None));

@@ -11,6 +11,10 @@ use super::resolved::{HostKeyPolicy, Transport, words};
 use super::{Environment, include};
 use crate::base::{Result, Secret};
 
+/// The keys of the file below which is everything that [`GatewayConfig::from_value`] looks at, in a file that includes
+/// no other.
+pub(super) const PARTS: [&str; 4] = ["agents", "env", "gateway", "secrets"];
+
 words! {
     /// `gateway.mode`.
     Mode {

@@ -17,6 +17,7 @@ pub mod inherited;
 pub mod isolation;
 pub mod launch;
 pub mod manifest;
+mod part;
 pub mod paths;
 pub mod poll_clash;
 pub mod ports;

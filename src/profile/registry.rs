@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::config::GatewayConfig;
+use super::config::{GatewayConfig, PARTS};
 use super::environment::Environment;
 use super::include;
 use super::manifest::Manifest;
+use super::part;
 use super::paths::{Paths, SupervisorPaths, profile_of_dir};
 use super::resolve::{Flags, locate, resolve};
 use super::resolved::Profile;
@@ -90,8 +91,11 @@ impl<'a> Registry<'a> {
     /// # Errors
     /// When it or an include cannot be read or is invalid.
     pub fn config(&self, file: &Path) -> Result<GatewayConfig> {
-        let tree = self.tree(file)?;
-        tree.map_or_else(|| Ok(GatewayConfig::default()), |tree| GatewayConfig::from_value(&tree, file))
+        let Some(text) = (self.disk.read)(file)? else { return Ok(GatewayConfig::default()) };
+        if let Some(part) = part::read(&text, &PARTS) {
+            return GatewayConfig::from_value(&part, file);
+        }
+        GatewayConfig::from_value(&self.included(include::read(&text, file)?, file)?, file)
     }
 
     /// The whole tree of the configuration at `file` with its includes; `None` when there is no file.
@@ -145,6 +149,14 @@ impl<'a> Registry<'a> {
     /// # Errors
     /// As [`Registry::load`].
     pub fn load_with(&self, name: &ProfileName, flags: &Flags) -> Result<Profile> {
+        self.load_configured(name, flags).map(|(profile, _)| profile)
+    }
+
+    /// The same with the configuration that it was resolved from.
+    ///
+    /// # Errors
+    /// As [`Registry::load`].
+    pub fn load_configured(&self, name: &ProfileName, flags: &Flags) -> Result<(Profile, GatewayConfig)> {
         let manifest = self.manifest(name)?;
         let paths = locate(name, manifest.as_ref(), self.environment)?.paths;
         if manifest.is_none() && !(self.disk.is_dir)(&paths.state_dir) {
@@ -157,7 +169,8 @@ impl<'a> Registry<'a> {
             .remedy(format!("create and start it: openclaw profile start {name}")));
         }
         let config = self.config(&paths.config_path)?;
-        resolve(name, manifest.as_ref(), &config, flags, self.environment)
+        let profile = resolve(name, manifest.as_ref(), &config, flags, self.environment)?;
+        Ok((profile, config))
     }
 
     /// What the name and the manifest alone say of a profile, for one whose configuration is broken.
