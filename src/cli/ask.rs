@@ -16,9 +16,6 @@ use crate::client::session::Session;
 use crate::daemon::DISK;
 use crate::profile::{Environment, Flags, GatewayConfig, Profile, Registry, SecretSource, SupervisorPaths};
 
-/// Where OpenClaw keeps the certificate that it makes for itself, below the state directory.
-const OWN_CERTIFICATE: &str = "gateway/tls/gateway-cert.pem";
-
 /// The gateway that is meant.
 pub struct Ask<'a> {
     context: &'a Context,
@@ -201,9 +198,6 @@ fn own_pins(profile: &Profile, config: &GatewayConfig, env: &Environment) -> Res
     if !profile.tls || profile.remote.is_some() {
         return Ok(None);
     }
-    let written = config.tls.cert_path.as_deref();
-    let written =
-        written.and_then(|text| crate::profile::environment::expand_tilde(text, &env.user_home().ok()?));
-    let path = written.unwrap_or_else(|| profile.paths.state_dir.join(OWN_CERTIFICATE));
+    let path = lookup::own_certificate(profile, config, env);
     Ok((DISK.read)(&path)?.and_then(|text| Pins::of_pem(&text)))
 }

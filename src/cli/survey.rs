@@ -117,7 +117,12 @@ async fn observed(profile: &Profile) -> ProfileStatus {
     let listeners = socket::listeners_on(profile.port).unwrap_or_default();
     let Some(listener) = listeners.first() else { return status };
     let live = timeout(LIVE_TIMEOUT, http::get(profile.port, "/healthz")).await;
-    if !matches!(live, Ok(Ok(answer)) if answer.status == 200) {
+    let lives = match live {
+        Ok(Ok(answer)) => answer.status == 200,
+        // What speaks TLS cannot be asked this way; that somebody accepts has to do.
+        Ok(Err(_)) | Err(_) => profile.tls,
+    };
+    if !lives {
         return status;
     }
     let record = Record::read(&profile.paths.state_dir).map(|record| record.pid);

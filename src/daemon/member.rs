@@ -9,7 +9,7 @@ use super::Setup;
 use super::driver::{Given, Lockout};
 use super::live::Live;
 use super::prepare::{self, Occasion};
-use super::ready::Target;
+use super::ready::{Door, Target};
 use crate::access::Credential;
 use crate::base::record::{LastExit, Owner, Probe, ProfileStatus, Runtime, State};
 use crate::base::{Error, Kind, ProfileName};
@@ -17,7 +17,7 @@ use crate::host::clock::epoch_ms;
 use crate::host::signal;
 use crate::profile::resolved::OnMemoryHigh;
 use crate::profile::status::described;
-use crate::profile::{Profile, poll_clash};
+use crate::profile::{GatewayUrl, Profile, poll_clash};
 use crate::supervise::budget;
 use crate::supervise::echo::telling;
 use crate::supervise::memory::Crossing;
@@ -123,7 +123,8 @@ impl Member {
             status.uptime_ms = Some(epoch_ms().saturating_sub(started_at_ms));
             // Its files may say another port by now; this is the one it was told.
             status.port = live.record.port;
-            status.url = format!("ws://127.0.0.1:{}", live.record.port);
+            let tls = self.profile.as_ref().is_some_and(|profile| profile.tls);
+            status.url = GatewayUrl::loopback(live.record.port, tls).as_str().to_owned();
             if status.state == State::Starting && live.phase.is_some() {
                 status.phase.clone_from(&live.phase);
             }
@@ -195,6 +196,7 @@ impl Member {
             leader: live.pid,
             ready: live.record.ready,
             credential: credential.unwrap_or(Credential::None),
+            door: self.profile.as_ref().map_or(Door::Plain, |profile| Door::of(setup, profile)),
         })
     }
 

@@ -1,6 +1,8 @@
 //! Probing a gateway, layer by layer: TCP, the health path, the challenge, `hello-ok` (DESIGN section 4).
 //! Before a credential leaves, the kernel is asked whether the listener belongs to the run (invariant I8).
 
+mod door;
+
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -10,9 +12,11 @@ use crate::base::record::Probe;
 use crate::host::clock::Stopwatch;
 use crate::host::socket::{self, Answers};
 use crate::link::gateway::{Opening, Trouble};
-use crate::link::http;
 use crate::profile::resolved::Ready;
 use crate::wire::ConnectParams;
+use door::Knock;
+
+pub use door::Door;
 
 /// Longest time that one layer may take.
 const LAYER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,6 +36,8 @@ pub struct Target {
     pub ready: Ready,
     /// What opens the gateway; none when the configuration has none.
     pub credential: Credential,
+    /// Whether its port speaks TLS, as the configuration has it.
+    pub door: Door,
 }
 
 /// What a probe saw.
@@ -148,7 +154,13 @@ impl Probing<'_> {
         if ready == Ready::Tcp {
             return None;
         }
-        let health = timeout(self.limit, http::get(port, "/healthz")).await;
+        let door = &self.target.door;
+        let opening = match door.knock(opening, port, self.limit).await {
+            Knock::Open(opening) => *opening,
+            Knock::Mismatch(why) => return self.mismatched(why),
+            Knock::Silent => return Some("TLS".into()),
+        };
+        let health = timeout(self.limit, door.get(port, "/healthz")).await;
         self.spoke = matches!(health, Ok(Ok(_)));
         match health {
             Ok(Ok(answer)) if answer.status == 200 => self.seen.probe.http = true,
@@ -159,12 +171,24 @@ impl Probing<'_> {
                 }
                 return Some(format!("/healthz, which answers {}", answer.status));
             }
-            Ok(Err(_)) | Err(_) => return Some("/healthz".into()),
+            Ok(Err(_)) => {
+                let why = door.explain(port, self.limit).await;
+                return why.map_or_else(|| Some("/healthz".into()), |why| self.mismatched(why));
+            }
+            Err(_) => return Some("/healthz".into()),
         }
         if ready == Ready::Http {
             return None;
         }
         self.handshake(opening).await
+    }
+
+    /// A gateway whose TLS is not what its configuration says is up all the same: the kernel has said whose it is, and
+    /// another process would be no other. What does not fit is told.
+    fn mismatched(&mut self, why: String) -> Option<String> {
+        self.spoke = true;
+        self.seen.warning = Some(why);
+        None
     }
 
     async fn handshake(&mut self, opening: Opening) -> Option<String> {
@@ -199,7 +223,7 @@ impl Probing<'_> {
 
     /// A gateway that refuses our credential is up all the same when it says so itself; what is missing is told.
     async fn refused(&mut self, message: &str) -> Option<String> {
-        match timeout(self.limit, http::get(self.target.port, "/startupz")).await {
+        match timeout(self.limit, self.target.door.get(self.target.port, "/startupz")).await {
             Ok(Ok(answer)) if answer.status == 200 => {
                 self.seen.warning = Some(format!(
                     "the gateway runs but refuses the credential in its openclaw.json: {message}; restart it if \

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use super::http;
 use super::stream::Stream;
 use super::tls::{self, Mistrust, Trust};
 use crate::wire::connect::Challenge;
@@ -112,6 +113,14 @@ impl Opening {
             self.stream = Stream::Tls(Box::new(secured));
         }
         Ok(self)
+    }
+
+    /// `GET path` over this connection, which ends with the answer.
+    ///
+    /// # Errors
+    /// In words, what went wrong on the way.
+    pub async fn get(self, path: &str) -> Result<http::Answer, String> {
+        http::get_over(self.stream, &self.authority, path).await
     }
 
     /// Upgrades and shakes hands. `challenged` is called once when the challenge has come; `connect` makes

@@ -1,4 +1,4 @@
-//! One plain HTTP request to a port on loopback, for the health paths of a gateway.
+//! One HTTP request, for the health paths of a gateway: plain to a port on loopback, or over a stream that is there.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -7,6 +7,7 @@ use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// Largest answer that is read, in bytes; a readiness document with all details is a few hundred.
@@ -35,10 +36,22 @@ pub async fn get(port: u16, path: &str) -> Result<Answer, String> {
 /// In words, what went wrong on the way.
 pub async fn get_at(address: SocketAddr, path: &str) -> Result<Answer, String> {
     let stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
+    get_over(stream, &address.to_string(), path).await
+}
+
+/// `GET path` over `stream`, which `authority`, host and port, answers.
+///
+/// # Errors
+/// In words, what went wrong on the way.
+pub async fn get_over(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    authority: &str,
+    path: &str,
+) -> Result<Answer, String> {
     let (mut sender, connection) =
         http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     let request = Request::get(path)
-        .header("host", address.to_string())
+        .header("host", authority)
         .header("connection", "close")
         .body(Empty::new())
         .map_err(|error| error.to_string())?;

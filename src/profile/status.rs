@@ -1,7 +1,7 @@
 //! What the files of a profile say of it, in the shape in which profiles leave the program (DESIGN 3.4).
 
-use super::Profile;
 use super::resolved::RuntimeChoice;
+use super::{GatewayUrl, Profile};
 use crate::base::Confinement;
 use crate::base::record::{ProfileStatus, Runtime};
 
@@ -19,7 +19,7 @@ pub fn described(profile: &Profile) -> ProfileStatus {
             RuntimeChoice::Auto => Runtime::Openclaw,
         },
         port: profile.port,
-        url: format!("ws://127.0.0.1:{}", profile.port),
+        url: GatewayUrl::loopback(profile.port, profile.tls && profile.remote.is_none()).as_str().to_owned(),
         port_block: (profile.block.base(), profile.block.last()),
         state_dir: profile.paths.state_dir.display().to_string(),
         config_path: profile.paths.config_path.display().to_string(),

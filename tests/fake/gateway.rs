@@ -12,6 +12,9 @@
 mod knobs;
 mod left;
 mod serve;
+#[path = "../e2e/tls.rs"]
+#[allow(clippy::unwrap_used, dead_code)]
+mod tls;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -80,7 +83,7 @@ fn run(knobs: &Knobs) -> io::Result<ExitCode> {
         }
         let listener = listen(knobs.port, &stop)?;
         left::leave(knobs, &listener)?;
-        serve::spawn(listener, knobs)?;
+        serve::spawn(behind_tls(listener, knobs)?, knobs)?;
     }
     let renewal = knobs.renew_after.filter(|_| runs < RENEWALS).map(|after| began + after);
     if wait(&stop, renewal.or(due)) {
@@ -106,6 +109,21 @@ fn listen(port: u16, stop: &Receiver<()>) -> io::Result<TcpListener> {
             return listener;
         }
     }
+}
+
+/// The listener that is served: the one given, or one behind it where that speaks TLS.
+fn behind_tls(door: TcpListener, knobs: &Knobs) -> io::Result<TcpListener> {
+    let Some(file) = &knobs.tls else { return Ok(door) };
+    let mut params = rcgen::CertificateParams::default();
+    if knobs.tls_expired {
+        params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    }
+    let key = rcgen::KeyPair::generate().map_err(io::Error::other)?;
+    let made = params.self_signed(&key).map_err(io::Error::other)?;
+    publish(file, &made.pem())?;
+    let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    tls::front_on(door, vec![made.der().clone()], &key, inner.local_addr()?.port());
+    Ok(inner)
 }
 
 /// Starts after which it no longer replaces itself.

@@ -115,6 +115,12 @@ pub struct Knobs {
     /// Answers every upgrade by a redirect to this URL.
     #[arg(long, value_name = "URL")]
     pub redirect: Option<String>,
+    /// Speaks TLS alone, with a certificate for no host that it makes for itself and writes to this file.
+    #[arg(long, value_name = "FILE")]
+    pub tls: Option<PathBuf>,
+    /// That certificate has expired.
+    #[arg(long, requires = "tls")]
+    pub tls_expired: bool,
     /// Appends every frame that a client sends, one a line.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,

@@ -282,6 +282,10 @@ fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         head.extend_from_slice(&part[..count]);
+        // The beginning of TLS, which this port does not speak.
+        if head[0] == 0x16 {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
     }
     Ok(head)
 }

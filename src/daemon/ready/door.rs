@@ -1,0 +1,118 @@
+//! By which door a probe gets in: plain, or TLS with the certificate that the gateway keeps (INCIDENTS F7). Verification
+//! is never off; a door that is not as the configuration says is told, and is no reason to end anybody.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::access::lookup;
+use crate::base::{Pins, Result};
+use crate::daemon::{DISK, Setup};
+use crate::link::gateway::{Opening, Trouble};
+use crate::link::http::{self, Answer};
+use crate::link::tls::{Mistrust, Trust};
+use crate::profile::{Profile, Registry};
+
+/// As whom the gateway answers.
+const HOST: &str = "127.0.0.1";
+
+/// Which part of a layer's time one try may take: what is asked in a tongue that it does not speak may keep silent.
+const TRIES: u32 = 3;
+
+/// What the configuration says of the port.
+#[derive(Clone, Debug)]
+pub enum Door {
+    /// Everything is plain.
+    Plain,
+    /// TLS, with the certificate in this file; where there is none, the system's authorities decide.
+    Tls(PathBuf),
+}
+
+/// What came of a try.
+pub enum Knock {
+    /// The way in.
+    Open(Box<Opening>),
+    /// It is up, but not as the configuration says: in words.
+    Mismatch(String),
+    /// Nothing came that could be understood.
+    Silent,
+}
+
+impl Door {
+    /// The door of `profile`, as its configuration is now. One that cannot be read leaves what it was at the start.
+    pub fn of(setup: &Setup, profile: &Profile) -> Door {
+        Door::read(setup, profile).unwrap_or(Door::Plain)
+    }
+
+    fn read(setup: &Setup, profile: &Profile) -> Result<Door> {
+        let environment = &setup.environment;
+        let config = Registry::new(DISK, environment)?.config(&profile.paths.config_path)?;
+        if !config.tls.enabled {
+            return Ok(Door::Plain);
+        }
+        Ok(Door::Tls(lookup::own_certificate(profile, &config, environment)))
+    }
+
+    /// Goes through the door with `opening`, a connection to `port` that has not said anything yet.
+    pub async fn knock(&self, opening: Opening, port: u16, limit: Duration) -> Knock {
+        let Door::Tls(file) = self else { return Knock::Open(Box::new(opening)) };
+        let pins = pins(file);
+        let secured = timeout(limit / TRIES, opening.secured(HOST, &trust(pins.clone()))).await;
+        match secured {
+            Ok(Ok(opening)) => Knock::Open(Box::new(opening)),
+            // It has just been made: the next round knows it.
+            Ok(Err(_)) if self::pins(file) != pins => Knock::Silent,
+            Ok(Err(Trouble::Mistrusted(Mistrust::Pin { shown, .. }))) => Knock::Mismatch(format!(
+                "the gateway shows another certificate ({shown}) than that in {}; restart it if the file was changed",
+                file.display()
+            )),
+            Ok(Err(Trouble::Mistrusted(Mistrust::Authorities(..)))) => Knock::Mismatch(format!(
+                "the gateway speaks TLS, and {} holds no certificate to know it by; correct gateway.tls.certPath",
+                file.display()
+            )),
+            _ => match timeout(limit / TRIES, http::get(port, "/healthz")).await {
+                Ok(Ok(answer)) if answer.status == 200 => Knock::Mismatch(
+                    "the gateway speaks no TLS although gateway.tls.enabled is true; restart it if the file was changed"
+                        .into(),
+                ),
+                _ => Knock::Silent,
+            },
+        }
+    }
+
+    /// `GET path` through this door, on a connection of its own.
+    ///
+    /// # Errors
+    /// In words, what went wrong on the way.
+    pub async fn get(&self, port: u16, path: &str) -> std::result::Result<Answer, String> {
+        let Door::Tls(file) = self else { return http::get(port, path).await };
+        let opening = Opening::to(port).await.map_err(|_| "nobody listens")?;
+        let opening = opening.secured(HOST, &trust(pins(file))).await.map_err(|_| "no TLS")?;
+        opening.get(path).await
+    }
+
+    /// Why nothing could be understood behind a door that should be plain: what is there may speak TLS.
+    pub async fn explain(&self, port: u16, limit: Duration) -> Option<String> {
+        if !matches!(self, Door::Plain) {
+            return None;
+        }
+        let secured = async { Opening::to(port).await?.secured(HOST, &Trust::Authorities).await };
+        let speaks = match timeout(limit / TRIES, secured).await {
+            Ok(Ok(_) | Err(Trouble::Mistrusted(Mistrust::Authorities(..)))) => true,
+            Ok(Err(_)) | Err(_) => false,
+        };
+        speaks.then(|| {
+            "the gateway speaks TLS although gateway.tls.enabled is not true; restart it if the file was changed".into()
+        })
+    }
+}
+
+/// The pin of what lies in `file` now; a gateway may make its certificate at its start.
+fn pins(file: &Path) -> Option<Pins> {
+    Pins::of_pem(&(DISK.read)(file).ok()??)
+}
+
+fn trust(pins: Option<Pins>) -> Trust {
+    pins.map_or(Trust::Authorities, Trust::Pins)
+}
