@@ -13,6 +13,7 @@ use crate::base::{Error, Kind, Result};
 use crate::client::gateway::CALL_TIMEOUT;
 use crate::client::session::{Incoming, Session};
 use crate::host::lock::Record;
+use crate::profile::manifest::keys::nearest;
 use crate::profile::{Flags, Profile};
 use crate::wire::HelloOk;
 
@@ -157,8 +158,8 @@ fn lacks(method: &str, profile: Option<&Profile>, hello: &HelloOk) -> Error {
         let state_dir = &profile.paths.state_dir;
         Record::read(state_dir).filter(|record| record.is_proved(state_dir))
     });
-    let embedded = record.is_some_and(|record| record.runtime == Runtime::Embedded);
-    let kind = if embedded { "embedded" } else { "another program" };
+    let runtime = record.map(|record| record.runtime);
+    let kind = runtime.map_or("another program", Runtime::as_str);
     let methods = &hello.features.methods;
     let has = match methods.len() {
         0..=LISTED => methods.join(", "),
@@ -166,8 +167,18 @@ fn lacks(method: &str, profile: Option<&Profile>, hello: &HelloOk) -> Error {
     };
     let message =
         format!("this gateway has no {method} ({kind}; version {}; it has {has})", hello.server.version);
-    let error = Error::new(Kind::Failed, "method_unknown", message)
-        .remedy("the real OpenClaw has it; a profile's runtime stands in its manifest");
+    let near = nearest(method, methods.iter().map(String::as_str));
+    let remedy = match (near, runtime) {
+        (Some(near), _) => format!("did you mean {near}?"),
+        (None, Some(Runtime::Openclaw)) => {
+            let version = &hello.server.version;
+            format!(
+                "compare its name with the methods of OpenClaw {version}, which stand in features.methods of its greeting"
+            )
+        }
+        (None, _) => "the real OpenClaw may have it; a profile's runtime stands in its manifest".into(),
+    };
+    let error = Error::new(Kind::Failed, "method_unknown", message).remedy(remedy);
     match profile {
         Some(profile) => error.profile(&profile.name),
         None => error,

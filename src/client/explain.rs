@@ -194,5 +194,7 @@ fn explain_fault(named: &Named, fault: &Fault) -> Error {
         )
         .remedy("try again in a moment");
     }
-    Error::new(Kind::Failed, "gateway_request_failed", fault.message.clone())
+    // The real gateway prints some of its own errors with their class.
+    let message = fault.message.strip_prefix("Error: ").unwrap_or(&fault.message);
+    Error::new(Kind::Failed, "gateway_request_failed", message)
 }

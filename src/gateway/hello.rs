@@ -22,6 +22,7 @@ pub fn greeting(hub: &Hub, grant: &Grant, conn_id: &str) -> HelloOk {
             version: options.version.clone(),
             conn_id: conn_id.into(),
             boot_id: Some(hub.boot_id.clone()),
+            ..Server::default()
         },
         features: Features {
             methods: method::names(),
@@ -35,6 +36,7 @@ pub fn greeting(hub: &Hub, grant: &Grant, conn_id: &str) -> HelloOk {
             config_path: admin.then(|| options.config_path.clone()),
             state_dir: admin.then(|| options.state_dir.clone()),
             auth_mode: admin.then(|| options.auth.mode().to_owned()),
+            session_defaults: None,
         },
         auth: Granted { role: grant.role.as_str().into(), scopes: grant.scopes.clone(), device_token: None },
         policy: Policy {

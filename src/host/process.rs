@@ -238,6 +238,11 @@ pub fn start_time(pid: u32) -> Option<u64> {
     system::start_time(pid)
 }
 
+/// The kernel's version, as `uname -r` prints it.
+pub fn kernel_release() -> Option<String> {
+    System::kernel_version().ok()
+}
+
 /// The kernel's id of this boot.
 pub fn boot_id() -> Option<String> {
     system::boot_id()

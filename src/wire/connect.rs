@@ -173,6 +173,12 @@ pub struct Server {
     /// The process's life; a new one after each start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
+    /// The build that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_id: Option<String>,
+    /// Where its page comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_ui_build_source: Option<String>,
 }
 
 /// What can be called and heard on a connection.
@@ -205,6 +211,24 @@ pub struct Snapshot {
     /// Admin only: how it authenticates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_mode: Option<String>,
+    /// Which agent and which session are meant where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_defaults: Option<SessionDefaults>,
+}
+
+/// Which agent and which session are meant where none is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionDefaults {
+    /// The agent.
+    #[serde(default)]
+    pub default_agent_id: Option<String>,
+    /// Whose the agents are: `sole`, where there is one.
+    #[serde(default)]
+    pub ownership: Option<String>,
+    /// Whether there are several agents and none is meant unless it is named.
+    #[serde(default)]
+    pub selection_required: bool,
 }
 
 /// What was granted; its `Debug` shows no token.

@@ -85,7 +85,7 @@ fn a_gateway_without_a_method_is_told_by_its_kind() {
     world.run(&["profile", "create", &name, "--runtime", "embedded"]).ok();
     world.start(&name);
     for (verb, method) in
-        [("models list", "models.list"), ("cron list", "cron.list"), ("devices list", "device.pair.list")]
+        [("models list", "models.list"), ("gateway call x.y", "x.y"), ("devices list", "device.pair.list")]
     {
         let words: Vec<&str> =
             ["--profile", &name].into_iter().chain(verb.split(' ')).chain(["--json"]).collect();

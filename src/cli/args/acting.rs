@@ -52,9 +52,9 @@ pub struct Send {
 pub enum Message {
     /// Send a message to somebody on a channel
     Send {
-        /// The channel, for example telegram
+        /// The channel, for example telegram; may be left out where only one is configured
         #[arg(long, value_name = "CHANNEL")]
-        channel: String,
+        channel: Option<String>,
         /// Whom it goes to, as the channel writes it
         #[arg(short, long, value_name = "DEST")]
         target: String,

@@ -17,6 +17,7 @@ use crate::cli::speech::Speech;
 use crate::client::gateway::CALL_TIMEOUT;
 use crate::client::session::Incoming;
 use crate::host::signal as own;
+use crate::wire::HelloOk;
 
 /// How long a run may take where no time was asked for, as in the real program.
 const RUN_TIMEOUT: Duration = Duration::from_secs(600);
@@ -29,9 +30,12 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
 pub async fn run(context: &Context, agent: &Agent) -> Result<()> {
     let limit = context.timeout.map_or(RUN_TIMEOUT, |limit| limit.0);
     let id = key(&agent.once);
-    let asked = asked(agent, &id, limit);
+    let mut asked = asked(agent, &id, limit);
     let asker = Asker::new(context, CALL_TIMEOUT)?;
     let mut line = asker.open_for(&[("agent", &asked)], &[]).await?;
+    if agent.agent.is_none() && agent.session.is_none() && agent.session_id.is_none() && agent.to.is_none() {
+        usual(&mut asked, line.hello())?;
+    }
     let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| {
         Error::new(Kind::Failed, "signals_unavailable", "signals cannot be watched").caused_by(error)
     })?;
@@ -80,6 +84,21 @@ fn asked(agent: &Agent, id: &str, limit: Duration) -> Value {
         ("timeout", json!(u64::try_from(seconds).unwrap_or(u64::MAX))),
         ("idempotencyKey", json!(id)),
     ])
+}
+
+/// Means the usual agent, and so its main session, as the real program does: to a gateway that is told neither it
+/// would be a new session each time.
+fn usual(asked: &mut Value, hello: &HelloOk) -> Result<()> {
+    let Some(defaults) = &hello.snapshot.session_defaults else { return Ok(()) };
+    if defaults.selection_required {
+        let what = "the gateway has several agents, and none of them is the usual one";
+        return Err(Error::new(Kind::Usage, "agent_required", what)
+            .remedy("name one with --agent; see them: openclaw gateway call agents.list"));
+    }
+    if let Some(agent) = &defaults.default_agent_id {
+        asked["agentId"] = json!(agent);
+    }
+    Ok(())
 }
 
 /// Prints text for people at once.

@@ -23,7 +23,10 @@ pub async fn run(context: &Context, command: &Cron) -> Result<()> {
 
 async fn list(context: &Context, all: bool) -> Result<()> {
     let params = json!({ "includeDisabled": all, "limit": LIMIT, "offset": 0 });
-    let document = ask(context, "cron.list", params).await?;
+    let mut document = ask(context, "cron.list", params).await?;
+    for job in document["jobs"].as_array_mut().into_iter().flatten() {
+        job["status"] = json!(state(job));
+    }
     context.render.answer(&document, table);
     if !context.render.is_json() && document["hasMore"] == true {
         context
@@ -33,21 +36,29 @@ async fn list(context: &Context, all: bool) -> Result<()> {
     Ok(())
 }
 
+/// How a job is, in one word, as the real program's list has it.
+fn state(job: &Value) -> String {
+    let state = &job["state"];
+    match (state["runningAtMs"].as_u64(), job["enabled"].as_bool()) {
+        (Some(at), _) if at > 0 => "running".into(),
+        (_, Some(false)) => "disabled".into(),
+        _ => cell::first(&[&state["lastRunStatus"], &state["lastStatus"], &json!("idle")]),
+    }
+}
+
 fn table(document: &Value) -> Listing {
     let now = epoch_ms();
     let mut listing =
         Listing::new(&["JOB", "NAME", "SCHEDULE", "AGENT", "NEXT", "LAST", "STATUS"], "no jobs");
     for job in document["jobs"].as_array().into_iter().flatten() {
-        let status =
-            if job["enabled"] == false { "disabled".into() } else { cell::text(&job["lastRunStatus"]) };
         listing.row([
             cell::text(&job["id"]),
             cell::first(&[&job["displayName"], &job["name"]]),
             schedule(&job["schedule"]),
             cell::first(&[&job["agentId"], &job["effectiveAgentId"]]),
             cell::distance(now, &job["nextRunAtMs"]),
-            cell::distance(now, &job["lastRunAtMs"]),
-            status,
+            cell::distance(now, &job["state"]["lastRunAtMs"]),
+            cell::text(&job["status"]),
         ]);
     }
     listing
@@ -68,6 +79,18 @@ fn schedule(schedule: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_job_is_in_one_word() {
+        for (job, word) in [
+            (json!({"enabled": true, "state": {"runningAtMs": 7, "lastRunStatus": "ok"}}), "running"),
+            (json!({"enabled": false, "state": {"lastRunStatus": "ok"}}), "disabled"),
+            (json!({"enabled": true, "state": {"lastRunStatus": "error"}}), "error"),
+            (json!({"enabled": true}), "idle"),
+        ] {
+            assert_eq!(state(&job), word, "{job}");
+        }
+    }
 
     #[test]
     fn schedules_are_told_in_words() {

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use crate::base::{Error, Kind, Result};
 use crate::cli::Context;
 use crate::cli::ask::Ask;
+use crate::cli::line::Asker;
+use crate::client::gateway::CALL_TIMEOUT;
 use crate::host::clock::Stopwatch;
 
 /// Asks the gateway how it is.
@@ -38,27 +40,21 @@ fn sentence(asked: &Ask<'_>, answer: &Value, millis: f64) -> String {
 }
 
 /// Calls any method, named with its parameters as they were typed, and prints its bare payload.
-pub async fn call(
-    context: &Context,
-    port: Option<u16>,
-    (method, params): (&str, &str),
-    expect_final: bool,
-) -> Result<()> {
+pub async fn call(context: &Context, (method, params): (&str, &str), expect_final: bool) -> Result<()> {
     let params: Value = serde_json::from_str(params).ok().filter(Value::is_object).ok_or_else(|| {
         Error::new(Kind::Usage, "params_invalid", "--params takes a JSON object")
             .remedy(format!("openclaw gateway call {method} --params '{{\"limit\": 5}}'"))
     })?;
-    let ask = Ask::of(context, port)?;
-    let answer =
-        if expect_final { last(&ask, method, params).await? } else { ask.call(method, params).await? };
-    context.render.document(&answer);
+    let asker = Asker::new(context, CALL_TIMEOUT)?;
+    let mut line = asker.open_for(&[(method, &params)], &[]).await?;
+    let answer = if expect_final {
+        // The last answer comes behind the one that only says that the call was accepted.
+        let limit = context.global.timeout.map_or(CALL_TIMEOUT, |limit| limit.0);
+        line.follow(limit, (method, params), &mut |_| ()).await
+    } else {
+        line.ask(method, params).await
+    };
+    line.close().await;
+    context.render.document(&answer?);
     Ok(())
-}
-
-/// Calls `method` and waits for the answer behind the one that only says that it was accepted.
-async fn last(ask: &Ask<'_>, method: &str, params: Value) -> Result<Value> {
-    let mut session = ask.session(&format!("cli:{method}"), &[(method, &params)], &[]).await?;
-    let answer = session.follow(method, params, &mut |_| ()).await;
-    session.close().await;
-    answer
 }

@@ -114,7 +114,7 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Sessions(Later(at)) => block_on(sessions::run(context, &at.verb)),
         Command::Agent(Later(agent)) => block_on(agent::run(context, &agent)),
         Command::Message(Later(Message::Send { channel, target, letter })) => {
-            block_on(message_send::run(context, &channel, &target, &letter))
+            block_on(message_send::run(context, channel.as_deref(), &target, &letter))
         }
         Command::Channels(Later(at)) => block_on(channels::run(context, &at.verb)),
         Command::Models(Later(at)) => block_on(models::run(context, &at.verb)),
@@ -152,8 +152,8 @@ fn gateway(context: &Context, command: Gateway) -> Result<()> {
         Gateway::Stability(stability) => block_on(gateway_usage::stability(context, stability.limit)),
         Gateway::Send(send) => block_on(gateway_send::run(context, &send)),
         Gateway::Agent(agent) => block_on(agent::run(context, &agent)),
-        Gateway::Call { method, params, expect_final, port } => {
-            block_on(gateway_call::call(context, port.port, (&method, &params), expect_final))
+        Gateway::Call { method, params, expect_final, .. } => {
+            block_on(gateway_call::call(context, (&method, &params), expect_final))
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::access::scope;
-use crate::base::Result;
+use crate::base::{Error, Kind, Result};
 use crate::cli::Context;
 use crate::cli::line::{Asker, ask};
 use crate::cli::render::cell;
@@ -35,12 +35,20 @@ impl Who {
 }
 
 /// Lets it in: only whoever holds the scopes that the request names may, so those are asked for, and no more.
+///
+/// # Errors
+/// Code `request_unknown` where nobody waits with that id; else as [`ask`].
 pub async fn approve(context: &Context, who: Who, request: &str) -> Result<()> {
     let (word, [list, method, _], scopes) = who.words();
     let waiting = ask(context, list, json!({})).await?;
     let pending = waiting["pending"].as_array().into_iter().flatten();
-    let found = pending.into_iter().find(|waits| waits["requestId"] == request);
-    let more = found.map(|waits| scope::named(&waits[scopes])).unwrap_or_default();
+    // A gateway tells whoever holds few scopes only that it was denied.
+    let Some(found) = pending.into_iter().find(|waits| waits["requestId"] == request) else {
+        let what = format!("no {word} waits with the request `{}`", cell::clean(request));
+        return Err(Error::new(Kind::Failed, "request_unknown", what)
+            .remedy(format!("see those that wait: openclaw {word}s list")));
+    };
+    let more = scope::named(&found[scopes]);
     let call = json!({ "requestId": request });
     let asker = Asker::new(context, CALL_TIMEOUT)?;
     let mut line = asker.open_for(&[(method, &call)], &more).await?;

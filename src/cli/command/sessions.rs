@@ -19,7 +19,17 @@ pub async fn run(context: &Context, command: &Sessions) -> Result<()> {
                 ("activeMinutes", json!(active)),
                 ("agentId", json!(agent)),
             ]);
-            let document = ask(context, "sessions.list", asked).await?;
+            let mut document = ask(context, "sessions.list", asked).await?;
+            let now = epoch_ms();
+            // As the real program's list has it.
+            document["activeMinutes"] = json!(active);
+            for session in document["sessions"].as_array_mut().into_iter().flatten() {
+                let age = session["updatedAt"].as_u64().map(|at| now.saturating_sub(at));
+                session["ageMs"] = json!(age);
+                if session["totalTokens"].is_null() {
+                    session["totalTokens"] = Value::Null;
+                }
+            }
             context.render.answer(&document, table);
             Ok(())
         }

@@ -25,28 +25,43 @@ pub async fn run(context: &Context, delete: &Delete) -> Result<()> {
     let asker = Asker::new(context, CALL_TIMEOUT)?;
     let needs: Vec<(&str, &Value)> = calls.iter().map(|call| ("sessions.delete", call)).collect();
     let mut line = asker.open_for(&needs, &[]).await?;
-    let (mut answers, mut missing) = (Vec::new(), Vec::new());
+    let (mut results, mut missing, mut failed) = (Vec::new(), Vec::new(), None);
     for (key, call) in delete.keys.iter().zip(&calls) {
-        let answer = line.ask("sessions.delete", call.clone()).await?;
-        let is_deleted = answer["deleted"] != false;
-        if !context.render.is_json() && is_deleted {
+        let answer = line.ask("sessions.delete", call.clone()).await;
+        let result = match &answer {
+            Ok(answer) if answer["deleted"] != false => params(&[
+                ("key", json!(key)),
+                ("ok", json!(true)),
+                ("status", json!("deleted")),
+                ("archived", answer["archived"].clone()),
+            ]),
+            Ok(_) => {
+                json!({ "key": key, "ok": false, "status": "not_found", "error": "there is no such session" })
+            }
+            Err(error) => json!({ "key": key, "ok": false, "status": "failed", "error": error.to_string() }),
+        };
+        if !context.render.is_json() && result["ok"] == true {
             context.render.text(&format!("deleted {}\n", cell::clean(key)));
         }
-        if !is_deleted {
+        if result["status"] == "not_found" {
             missing.push(key.as_str());
         }
-        answers.push(answer);
+        results.push(result);
+        failed = failed.or(answer.err());
     }
     line.close().await;
-    if !missing.is_empty() {
+    if !missing.is_empty() && failed.is_none() {
         let what = format!("there is no session {}", missing.join(", "));
-        return Err(Error::new(Kind::Failed, "session_unknown", what).remedy("openclaw sessions list"));
+        failed = Some(Error::new(Kind::Failed, "session_unknown", what).remedy("openclaw sessions list"));
     }
     if context.render.is_json() {
-        match &answers[..] {
-            [one] => context.render.document(one),
-            several => context.render.document(&json!({ "ok": true, "sessions": several })),
-        }
+        // What was deleted is told of a failure too: it is gone.
+        let mut document = failed.as_ref().map_or_else(|| json!({ "ok": true }), Error::to_json);
+        document["operation"] = json!("delete");
+        document["dryRun"] = json!(false);
+        document["results"] = json!(results);
+        context.render.document(&document);
+        context.told.set(true);
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }

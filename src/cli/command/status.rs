@@ -13,6 +13,7 @@ use crate::cli::line::{Asker, shown};
 use crate::cli::probed::{Probed, own_presence};
 use crate::cli::render::{Listing, cell};
 use crate::client::gateway::CALL_TIMEOUT;
+use crate::host::process;
 use crate::profile::Profile;
 
 /// Shows it.
@@ -95,6 +96,7 @@ fn document(
     let health = probed.answers[2].take();
     let agents: Vec<Value> = health["agents"].as_array().into_iter().flatten().map(agent).collect();
     let error = probed.error.as_ref();
+    let defaults = probed.hello.as_ref().and_then(|hello| hello.snapshot.session_defaults.as_ref());
     document["profile"] = json!(profile.map(|profile| profile.name.as_str()));
     document["os"] = os();
     document["gateway"] = json!({
@@ -109,7 +111,9 @@ fn document(
     document["gatewayService"] = profile.map_or(Value::Null, service);
     document["agents"] = json!({
         "defaultId": health["defaultAgentId"], "totalSessions": health["sessions"]["count"].as_u64().unwrap_or(0),
-        "agents": agents, "bootstrapPendingCount": 0, "ownership": null, "selectionRequired": null,
+        "agents": agents, "bootstrapPendingCount": 0,
+        "ownership": defaults.map(|defaults| &defaults.ownership),
+        "selectionRequired": defaults.map(|defaults| defaults.selection_required),
     });
     document["channels"] = health["channelOrder"].clone();
     document["health"] = health;
@@ -139,7 +143,8 @@ fn os() -> Value {
         "aarch64" => "arm64",
         other => other,
     };
-    json!({ "platform": platform, "arch": arch, "label": format!("{platform} ({arch})") })
+    let release = process::kernel_release();
+    json!({ "platform": platform, "release": release, "arch": arch, "label": format!("{platform} ({arch})") })
 }
 
 fn table(document: &Value) -> Listing {
