@@ -49,7 +49,7 @@ pub async fn call(context: &Context, (method, params): (&str, &str), expect_fina
     let mut line = asker.open_for(&[(method, &params)], &[]).await?;
     let answer = if expect_final {
         // The last answer comes behind the one that only says that the call was accepted.
-        let limit = context.global.timeout.map_or(CALL_TIMEOUT, |limit| limit.0);
+        let limit = context.timeout.map_or(CALL_TIMEOUT, |limit| limit.0);
         line.follow(limit, (method, params), &mut |_| ()).await
     } else {
         line.ask(method, params).await
