@@ -170,7 +170,6 @@ mod tests {
             ("openclaw sessions list --limit all", Fate::HandOverOrMistake),
             ("openclaw devices approve", Fate::HandOverOrMistake),
             ("openclaw devices approve --latest", Fate::HandOver),
-            ("openclaw message send -t d -m x", Fate::HandOverOrMistake),
             ("openclaw completion", Fate::HandOverOrMistake),
             ("openclaw gateway --help", Fate::Mistake),
             ("openclaw sessions --help", Fate::Mistake),

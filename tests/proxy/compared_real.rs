@@ -135,8 +135,17 @@ fn lacks(real: &Real, verb: &str) -> Vec<String> {
         "logs" => [r#""type":"meta""#, r#""subsystem":""#].map(|mark| line(said, mark)).to_vec(),
         _ => vec![said.out.clone()],
     };
-    let pairs = documents(&theirs).into_iter().zip(documents(&ours));
-    pairs.flat_map(|(theirs, ours)| lacking(&theirs, &serde_json::from_str(&ours).unwrap())).collect()
+    let against = |ours: &Said| -> Vec<String> {
+        let pairs = documents(&theirs).into_iter().zip(documents(ours));
+        pairs.flat_map(|(theirs, ours)| lacking(&theirs, &serde_json::from_str(&ours).unwrap())).collect()
+    };
+    let mut lacks = against(&ours);
+    if !lacks.is_empty() {
+        // What the gateway has come to know since then was no fault of ours.
+        let later = against(&real.ours(&words).ok());
+        lacks.retain(|key| later.contains(key));
+    }
+    lacks
 }
 
 /// The first line that has this in it.
