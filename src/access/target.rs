@@ -27,6 +27,8 @@ pub struct Asked {
 pub enum Listener {
     /// The process that holds the profile's claim; without one, this user.
     OwnGateway,
+    /// The same for the near end of the profile's tunnel.
+    OwnLink,
     /// This user.
     OwnUser,
     /// It is on another machine.
@@ -86,7 +88,7 @@ impl Target {
         match (&self.credential, self.listener) {
             (Credential::None, Listener::OwnGateway) => false,
             (Credential::None, _) => true,
-            (_, Listener::OwnGateway | Listener::OwnUser) => false,
+            (_, Listener::OwnGateway | Listener::OwnLink | Listener::OwnUser) => false,
             (_, Listener::Elsewhere) => !scopes.is_empty(),
         }
     }
@@ -189,7 +191,10 @@ pub fn for_profile(
             reach::check(&endpoint, names_allowed(env))?;
             let found = explicit.map_or_else(|| for_remote(remote, config, env, own, lookup), Ok)?;
             let pins = asked.pins.as_ref().or(remote.tls_fingerprint.as_ref());
-            let listener = listener(&endpoint);
+            let listener = match endpoint.source {
+                EndpointSource::Tunnel => Listener::OwnLink,
+                _ => listener(&endpoint),
+            };
             let mut target = Target::new(endpoint, listener, pins, found);
             target.beyond = remote.target.clone();
             target

@@ -15,6 +15,8 @@ pub enum Runtime {
     Openclaw,
     /// Any other program, named by the manifest.
     Command,
+    /// The way to a gateway elsewhere: an SSH client, or this binary's own forwarder.
+    Link,
 }
 
 impl Runtime {
@@ -24,6 +26,7 @@ impl Runtime {
             Runtime::Embedded => "embedded",
             Runtime::Openclaw => "openclaw",
             Runtime::Command => "command",
+            Runtime::Link => "link",
         }
     }
 }
@@ -162,6 +165,39 @@ pub struct Probe {
     pub latency_ms: Option<f64>,
 }
 
+/// The way to a remote profile's gateway (DESIGN 3.4).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkStatus {
+    /// `ssh` or `direct`.
+    pub transport: String,
+    /// `user@host` or a host of the SSH configuration; of a direct link the URL.
+    pub target: String,
+    /// The near end, on 127.0.0.1.
+    pub local_port: u16,
+    /// The gateway's port at the far end.
+    pub remote_port: u16,
+    /// Further ports that go the same way: near end and far end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forwards: Vec<(u16, u16)>,
+    /// What proves who is at the far end: a policy of host keys, a pin, or authorities.
+    pub trust: String,
+    /// Whether a handshake with the gateway succeeded at the last look.
+    pub up: bool,
+    /// The link's process.
+    pub pid: Option<u32>,
+    /// When the last handshake succeeded, in milliseconds since the epoch.
+    pub last_handshake_at_ms: Option<u64>,
+    /// What the link's process has read and written by now, where the system tells.
+    pub bytes: Option<u64>,
+    /// How often it was made anew since the profile was started.
+    pub reconnects: u32,
+    /// What was wrong last.
+    pub last_error: Option<String>,
+    /// While it waits for its next attempt: when that is, in milliseconds since the epoch.
+    pub next_attempt_at_ms: Option<u64>,
+}
+
 /// A profile wherever it appears in JSON (DESIGN 3.4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -188,8 +224,12 @@ pub struct ProfileStatus {
     pub port: u16,
     /// Where clients connect.
     pub url: String,
-    /// First and last port of its block.
-    pub port_block: (u16, u16),
+    /// First and last port of its block; a remote profile has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port_block: Option<(u16, u16)>,
+    /// The way to its gateway; there if and only if the profile is remote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkStatus>,
     /// The state directory.
     pub state_dir: String,
     /// The configuration file.
@@ -237,7 +277,8 @@ impl ProfileStatus {
             pid: None,
             port: block.base(),
             url: format!("ws://127.0.0.1:{}", block.base()),
-            port_block: (block.base(), block.last()),
+            port_block: Some((block.base(), block.last())),
+            link: None,
             state_dir: String::new(),
             config_path: String::new(),
             workspace: String::new(),

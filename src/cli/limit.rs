@@ -93,6 +93,7 @@ fn unit(command: &Command) -> Unit {
         Command::Profile(_)
         | Command::Supervisor(_)
         | Command::Host(_)
+        | Command::Link(_)
         | Command::Completions { .. }
         | Command::Man
         | Command::Gateway(Later(Gateway::Run { .. } | Gateway::Stop | Gateway::Restart)) => Unit::Seconds,

@@ -26,8 +26,13 @@ struct Living {
 
 /// Why nobody listens on the port of `profile`; `None` when it does not run and nothing more is known.
 pub(super) async fn explain(profile: &Profile, registry: &Registry<'_>, port: u16) -> Option<Error> {
-    let status = timeout(ASK_MAX, status(profile, registry)).await.ok().flatten();
+    let status = status_soon(profile, registry).await;
     told(profile, status.as_ref(), port).or_else(|| seen(profile, &living(profile)?, port))
+}
+
+/// What the supervisor says of it, if it does at once.
+pub(super) async fn status_soon(profile: &Profile, registry: &Registry<'_>) -> Option<ProfileStatus> {
+    timeout(ASK_MAX, status(profile, registry)).await.ok().flatten()
 }
 
 async fn status(profile: &Profile, registry: &Registry<'_>) -> Option<ProfileStatus> {

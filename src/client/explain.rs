@@ -63,7 +63,7 @@ pub(super) fn late(named: &Named, waiting_for: &str, limit: Duration) -> Error {
 }
 
 /// What went wrong.
-pub(super) fn explain(named: &Named, trouble: Trouble) -> Error {
+pub fn explain(named: &Named, trouble: Trouble) -> Error {
     let who = &named.who;
     let unavailable = |code: &'static str, message: String| Error::new(Kind::Unavailable, code, message);
     named.mark(match trouble {

@@ -15,7 +15,7 @@ use super::explain::{Named, Stop, explain, late, starting, startup_wait};
 use super::identity::Identity;
 use super::keep::Keep;
 use super::session::Session;
-use super::{absent, answerer};
+use super::{absent, answerer, behind};
 use crate::access::{Certificate, Listener, Target};
 use crate::base::{Error, Kind, Result};
 use crate::host::clock::Stopwatch;
@@ -177,14 +177,15 @@ fn named(asking: &Asking<'_>) -> Named {
 fn check_listener(asking: &Asking<'_>) -> Result<()> {
     let named = named(asking);
     let port = asking.target.endpoint.port;
-    let own = asking.own.filter(|_| asking.target.listener == Listener::OwnGateway);
+    let is_own = matches!(asking.target.listener, Listener::OwnGateway | Listener::OwnLink);
+    let own = asking.own.filter(|_| is_own);
     let proved = own.and_then(|(profile, _)| {
         let state_dir = &profile.paths.state_dir;
         Record::read(state_dir).filter(|record| record.is_proved(state_dir)).map(|record| record.pid)
     });
     let answers = match asking.target.listener {
         Listener::Elsewhere => return Ok(()),
-        Listener::OwnUser | Listener::OwnGateway => socket::who_answers(port, proved),
+        Listener::OwnUser | Listener::OwnGateway | Listener::OwnLink => socket::who_answers(port, proved),
     };
     if let Some((profile, registry)) = own
         && !(answers == Answers::Ours && proved.is_some())
@@ -215,6 +216,16 @@ fn check_listener(asking: &Asking<'_>) -> Result<()> {
 
 /// What went wrong, with what is known of the profile's own gateway besides.
 async fn explain_own(asking: &Asking<'_>, named: &Named, trouble: Trouble) -> Error {
+    let is_refused = matches!(trouble, Trouble::Refused(_));
+    let is_silent = is_refused || matches!(trouble, Trouble::Foreign(_) | Trouble::Closed(_));
+    if let (Some((profile, registry)), Listener::OwnLink, true) =
+        (asking.own, asking.target.listener, is_silent)
+    {
+        let status = absent::status_soon(profile, registry).await;
+        if let Some(error) = behind::explain(profile, status.as_ref(), is_refused) {
+            return error;
+        }
+    }
     if let (Some((profile, registry)), Trouble::Refused(_), true) = (asking.own, &trouble, named.is_own)
         && let Some(error) = absent::explain(profile, registry, asking.target.endpoint.port).await
     {

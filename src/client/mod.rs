@@ -2,8 +2,9 @@
 
 mod absent;
 mod answerer;
+mod behind;
 pub mod control;
-mod explain;
+pub mod explain;
 pub mod gateway;
 mod identity;
 pub mod keep;

@@ -128,7 +128,7 @@ fn shared_by(runtime: Runtime, home: &Path) -> Vec<PathBuf> {
                 home.join(".cache").join(format!("openclaw-{user}")),
             ]
         }
-        Runtime::Embedded | Runtime::Command => Vec::new(),
+        Runtime::Embedded | Runtime::Command | Runtime::Link => Vec::new(),
     }
 }
 

@@ -7,6 +7,8 @@ use tokio::sync::watch;
 
 use super::Setup;
 use super::driver::{Given, Lockout};
+use super::linked::{self, Linked};
+use super::linking;
 use super::live::Live;
 use super::prepare::{self, Occasion};
 use super::ready::{Door, Target};
@@ -53,6 +55,8 @@ pub struct Member {
     pub given_up: Option<Given>,
     /// The current run.
     pub live: Option<Live>,
+    /// Of a remote profile: what is known of its link.
+    pub linked: Linked,
     /// How the last run ended.
     pub last_exit: Option<LastExit>,
     /// Why the last launch was refused, or why it was given up.
@@ -75,6 +79,7 @@ impl Member {
             lockout: Lockout::default(),
             given_up: None,
             live: None,
+            linked: Linked::default(),
             last_exit: None,
             error: None,
             view: watch::Sender::new(View { status, error: None }),
@@ -126,7 +131,8 @@ impl Member {
             let tls = self.profile.as_ref().is_some_and(|profile| profile.tls);
             status.url = GatewayUrl::loopback(live.record.port, tls).as_str().to_owned();
             if status.state == State::Starting && live.phase.is_some() {
-                status.phase.clone_from(&live.phase);
+                let wrong = (self.runtime == Some(Runtime::Link)).then(|| linked::wrong(live)).flatten();
+                status.phase = wrong.or_else(|| live.phase.clone());
             }
             status.confine.in_force.clone_from(&live.record.confinement.in_force);
             status.confine.abi = live.record.confinement.abi;
@@ -152,6 +158,12 @@ impl Member {
                 status.warnings.extend(seen.warning.clone());
             }
             status.warnings.extend(poll_clash::warning(&self.name, live.capture.clashes(), &self.shared));
+        }
+        if let Some(link) = &mut status.link {
+            // Its gateway is no process of this host.
+            status.pid = None;
+            link.reconnects = status.restarts;
+            self.linked.complete(link, status.state, self.live.as_ref(), self.error.as_ref());
         }
         status
     }
@@ -197,12 +209,18 @@ impl Member {
             ready: live.record.ready,
             credential: credential.unwrap_or(Credential::None),
             door: self.profile.as_ref().map_or(Door::Plain, |profile| Door::of(setup, profile)),
+            is_link: live.record.runtime == Runtime::Link,
         })
     }
 
     /// How the machine shall see `exit` of the current run: a port that somebody's outgoing connection uses for a
     /// while is no fault of the configuration, and passes.
     pub fn judged(&mut self, exit: Exit) -> Exit {
+        if let (Some(Runtime::Link), Some(profile), Some(live)) = (self.runtime, &self.profile, &self.live) {
+            let (exit, trouble) = linking::judged(profile, exit, &live.capture.told());
+            self.trouble = trouble;
+            return exit;
+        }
         if !exit.is_config() {
             return exit;
         }
@@ -260,6 +278,9 @@ impl Member {
             Report::GaveUp { why, last } => {
                 let launch_refused = *last == crate::supervise::Reason::SpawnFailed && self.error.is_some();
                 match why {
+                    // What its client said is told already.
+                    GiveUp::Configuration
+                        if self.error.as_ref().is_some_and(|e| e.kind() == Kind::Config) => {}
                     GiveUp::Configuration => {
                         // A port that was lost between the look and the bind is no fault of the configuration.
                         let taken = self.profile.as_ref().and_then(prepare::port_taken);
@@ -288,7 +309,8 @@ impl Member {
     /// The error of a gateway that did not come up or did not last, quoting its last line.
     fn failure(&self, kind: Kind, code: &'static str, reason: &str) -> Error {
         let lines = self.last_exit.as_ref().map(|exit| &exit.last_lines);
-        let error = Error::new(kind, code, format!("the gateway of `{}` failed: {reason}", self.name))
+        let what = if self.runtime == Some(Runtime::Link) { "link" } else { "gateway" };
+        let error = Error::new(kind, code, format!("the {what} of `{}` failed: {reason}", self.name))
             .profile(&self.name)
             .remedy(format!("openclaw profile logs {}", self.name));
         match lines.and_then(|lines| telling(lines)) {

@@ -20,6 +20,8 @@ mod journal;
 mod kept;
 pub mod kept_config;
 mod leftovers;
+mod linked;
+mod linking;
 mod live;
 mod locks;
 mod mailbox;

@@ -15,8 +15,8 @@ use super::adoption::RunRecord;
 use super::census::{self, HOST_LOCK};
 use super::confining::{self, Held};
 use super::sharing::sharings;
-use super::{after, holder, journal, leftovers, real};
-use crate::access::{Credential, credential as choose, lookup};
+use super::{after, holder, journal, leftovers, linking, real};
+use crate::access::{Asked, Credential, lookup, target};
 use crate::base::record::{Isolation, Runtime};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::conflict::host::{PrimaryClaim, primary_refusal};
@@ -27,9 +27,7 @@ use crate::host::output::{self, Output};
 use crate::host::{crash, files, foreign, inherit, process, slot, socket};
 use crate::profile::isolation::Sharing;
 use crate::profile::resolved::{Restart as Wish, RuntimeChoice};
-use crate::profile::{
-    Disk, Environment, Manifest, Profile, Registry, SecretSource, child_env, launch as words,
-};
+use crate::profile::{Disk, Environment, Profile, Registry, SecretSource, child_env, launch as words};
 use crate::supervise::{Policy, Restart, order};
 
 /// How this program looks at the disk.
@@ -61,9 +59,14 @@ pub struct Prepared {
     pub shared: Vec<(String, ProfileName)>,
     /// What it is confined to.
     pub held: Held,
-    argv: Vec<OsString>,
-    environment: BTreeMap<String, String>,
-    claims: Vec<Claim>,
+    /// Its command line.
+    pub argv: Vec<OsString>,
+    /// Its whole environment.
+    pub environment: BTreeMap<String, String>,
+    /// The claims that it holds from its first moment on, its state directory's first.
+    pub claims: Vec<Claim>,
+    /// Whether the first of them is its standard input too.
+    pub claim_as_input: bool,
     /// What the next supervisor would have to know of the run.
     pub run: RunRecord,
 }
@@ -98,7 +101,7 @@ pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> R
         Outcome::Held(claim) => vec![claim],
         Outcome::Taken => return Err(refusal(&profile, &facts(&profile, true)?)),
     };
-    if profile.isolation == Isolation::Primary {
+    if profile.isolation == Isolation::Primary && profile.remote.is_none() {
         refuse_second_primary(registry, &profile, occasion)?;
         claims.push(host_slot(&profile, registry.environment())?);
     }
@@ -259,20 +262,17 @@ pub fn launch(
 ) -> Result<Prepared> {
     let registry = Registry::new(DISK, &setup.environment)?;
     let profile = registry.load(name)?;
-    if profile.remote.is_some() {
-        return Err(Error::new(Kind::Config, "profile_remote", format!("`{name}` runs on another machine"))
-            .profile(name)
-            .remedy(
-                "links to remote gateways are not in this version; remove the manifest or make it local",
-            ));
-    }
     if let Some(refusal) = after::refusal(&registry, name)? {
         return Err(refusal);
     }
     if first {
         leftovers::end(&profile);
     }
-    let Cleared { profile, claims, shared } = clear(&registry, profile, occasion)?;
+    let cleared = clear(&registry, profile, occasion)?;
+    if let Some(remote) = cleared.profile.remote.clone() {
+        return linking::prepare(setup, cleared, &remote);
+    }
+    let Cleared { profile, claims, shared } = cleared;
     let found = real::choose(&profile, &setup.environment)?;
     let (runtime, program) = (found.runtime(), process::own_program());
     let argv = words::command_line(&profile, runtime, &program, found.installed())?;
@@ -287,7 +287,8 @@ pub fn launch(
     (run.confinement, run.warning) = (held.confinement.clone(), held.warning.clone());
     environment.extend([run.mark.variable()]);
     let policy = policy_of(&profile, runtime);
-    Ok(Prepared { policy, held, argv, environment, claims, shared, run, runtime, profile })
+    let claim_as_input = false;
+    Ok(Prepared { policy, held, argv, environment, claims, claim_as_input, shared, run, runtime, profile })
 }
 
 impl Prepared {
@@ -311,6 +312,7 @@ impl Prepared {
             directory: state_dir,
             output: writer,
             claims: &self.claims,
+            claim_as_input: self.claim_as_input,
             confined: self.held.ruleset()?,
         };
         let pid = process::spawn(spawn).map_err(|error| match error.kind() {
@@ -344,7 +346,7 @@ pub fn coming_up(setup: &Setup) -> Result<Vec<(ProfileName, Vec<ProfileName>)>> 
     let registry = Registry::new(DISK, &setup.environment)?;
     let wish = |name: &ProfileName| {
         let manifest = registry.manifest(name).ok().flatten();
-        manifest.filter(Manifest::is_local).and_then(|manifest| manifest.supervise.autostart)
+        manifest.and_then(|manifest| manifest.supervise.autostart)
     };
     let mut names = journal::wanted_up(records)?;
     names.retain(|name| wish(name) != Some(false));
@@ -366,8 +368,9 @@ pub fn credential(setup: &Setup, profile: &Profile) -> Credential {
 fn credential_of(environment: &Environment, profile: &Profile) -> Result<Credential> {
     let registry = Registry::new(DISK, environment)?;
     let config = registry.config(&profile.paths.config_path)?;
-    let lookup = |source: &SecretSource| lookup::look_up(source, &config, environment, DISK.read);
-    choose::for_local(&config, environment, false, &lookup).map(|(credential, _)| credential)
+    let follow = |source: &SecretSource| lookup::look_up(source, &config, environment, DISK.read);
+    target::for_profile(&Asked::default(), profile, &config, environment, None, &follow)
+        .map(|target| target.credential)
 }
 
 /// How `profile` wants a gateway of this runtime to be looked after.
@@ -390,6 +393,7 @@ pub fn policy_of(profile: &Profile, runtime: Runtime) -> Policy {
         stable_after: wish.stable_after,
         probe_interval: wish.probe_interval,
         hang_timeout: wish.hang_timeout,
+        endless: runtime == Runtime::Link,
         ..Policy::default()
     }
 }

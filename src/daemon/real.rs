@@ -164,7 +164,7 @@ fn node_for(pinned: Option<&Path>, environment: &Environment) -> Result<PathBuf>
 }
 
 /// The executables called `name` on PATH, in its order.
-fn on_path(environment: &Environment, name: &str) -> impl Iterator<Item = PathBuf> {
+pub fn on_path(environment: &Environment, name: &str) -> impl Iterator<Item = PathBuf> {
     let name = name.to_owned();
     folders(environment).map(move |folder| folder.join(&name)).filter(|path| files::is_executable(path))
 }

@@ -224,6 +224,17 @@ pub fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
+/// `path` as it means the same from everywhere; it need not exist.
+///
+/// # Errors
+/// [`Kind::Failed`], code `directory_gone`, for a relative one when the working directory is gone.
+pub fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| {
+        Error::new(Kind::Failed, "directory_gone", format!("{} leads nowhere", path.display()))
+            .caused_by(error)
+    })
+}
+
 /// The real path: links resolved as far as it exists, the rest kept. Two names of one directory become one.
 pub fn real_path(path: &Path) -> PathBuf {
     let mut existing = path.to_path_buf();

@@ -3,11 +3,13 @@
 mod cgroup;
 mod dossier;
 mod heap;
+mod traffic;
 mod tree;
 
 pub use cgroup::is_delegated;
 pub use dossier::{ended_for_memory, share_of_memory, sockets_on, spare_me_before, status_files, threads};
 pub use heap::{give_back_memory, keep_one_heap};
+pub use traffic::bytes_moved;
 pub use tree::{children, gains_nothing, is_running, parent, variable_of};
 
 use std::fs;

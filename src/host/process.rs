@@ -39,11 +39,14 @@ pub struct Spawn<'a> {
     pub output: File,
     /// The claims that the gateway inherits and holds for its life.
     pub claims: &'a [Claim],
+    /// Whether the first claim is its standard input too, which for such a program is no input: it closes every other
+    /// descriptor that it inherits.
+    pub claim_as_input: bool,
     /// What it is confined to, with everything that it starts; `None` for nothing.
     pub confined: Option<Ruleset>,
 }
 
-/// Spawns a gateway as leader of its own process group, with no terminal, an empty standard input and its claims
+/// Spawns a gateway as leader of its own process group, with no terminal, nothing to read and its claims
 /// open. Returns its pid. It is reaped by [`super::reap`], so no handle is kept.
 ///
 /// # Errors
@@ -52,6 +55,10 @@ pub fn spawn(spawn: Spawn<'_>) -> io::Result<u32> {
     let (program, arguments) =
         spawn.argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
     let errors = spawn.output.try_clone()?;
+    let input = match spawn.claims.first().filter(|_| spawn.claim_as_input) {
+        Some(claim) => Stdio::from(claim.as_fd().try_clone_to_owned()?),
+        None => Stdio::null(),
+    };
     let mut command = Command::new(program);
     if let Some(ruleset) = spawn.confined {
         confine::confine(&mut command, ruleset.with_open(&spawn.output)?)?;
@@ -61,7 +68,7 @@ pub fn spawn(spawn: Spawn<'_>) -> io::Result<u32> {
         .env_clear()
         .envs(spawn.environment)
         .current_dir(spawn.directory)
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(spawn.output)
         .stderr(errors)
         .process_group(0);
@@ -185,6 +192,11 @@ pub fn spawn_detached(argv: &[OsString], report: OwnedFd, log: File) -> io::Resu
         });
     }
     Ok(command.spawn()?.id())
+}
+
+/// How many bytes `pid` has read and written by now, where the system tells.
+pub fn bytes_moved(pid: u32) -> Option<u64> {
+    system::bytes_moved(pid)
 }
 
 /// Makes this process safe to live long in the background: what it creates is private, and what it inherited

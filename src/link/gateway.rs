@@ -169,6 +169,11 @@ impl Opening {
         }
     }
 
+    /// The bytes below, for whoever passes them on.
+    pub fn into_stream(self) -> Stream {
+        self.stream
+    }
+
     async fn upgrade(self) -> Result<WebSocketStream<Stream>, Trouble> {
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)

@@ -2,6 +2,7 @@
 //! paths.
 
 pub mod address;
+pub mod forward;
 pub mod gateway;
 pub mod http;
 pub mod identity;

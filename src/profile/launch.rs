@@ -49,6 +49,11 @@ pub fn command_line(
             let port = profile.port.to_string();
             line.extend(["gateway", "--port", &port, "--bind", profile.bind.as_str()].map(OsString::from));
         }
+        // Of a link without SSH; that of one with it is `tunnel`'s.
+        Runtime::Link => {
+            line.push(own_exe.into());
+            line.extend(["link", "run", "--profile", name].map(OsString::from));
+        }
         Runtime::Command => {
             if profile.command.is_empty() {
                 let what = "the runtime `command` needs `runtime.command` in the manifest";

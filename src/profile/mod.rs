@@ -8,6 +8,7 @@ pub mod clone;
 pub mod config;
 pub mod confine;
 pub mod create;
+pub mod create_remote;
 pub mod creation;
 pub mod difference;
 pub mod dotenv;
@@ -28,6 +29,7 @@ pub mod resolve;
 pub mod resolved;
 pub mod size;
 pub mod status;
+pub mod tunnel;
 pub mod url;
 
 pub use config::{GatewayConfig, SecretSource};

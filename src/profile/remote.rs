@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Environment;
 use super::config::RemoteConfig;
 use super::environment::expand_tilde;
 use super::manifest::RemoteTable;
 use super::resolved::{HostKeyPolicy, Transport};
+use super::tunnel::SshTarget;
 use super::url::GatewayUrl;
 use crate::base::port::DEFAULT_PORT;
 use crate::base::{Error, Kind, Pins, ProfileName, Result};
@@ -27,6 +29,8 @@ pub struct Remote {
     pub host_key_policy: HostKeyPolicy,
     /// The gateway's port on the other machine.
     pub remote_port: u16,
+    /// Further ports that go through the tunnel: near end and far end.
+    pub forwards: Vec<(u16, u16)>,
     /// Where it answers; there for transport `direct`.
     pub url: Option<GatewayUrl>,
     /// What its certificate is recognised by.
@@ -52,7 +56,7 @@ pub(super) fn check(link: &RemoteTable) -> std::result::Result<(), Fault> {
             ("known_hosts", link.known_hosts.is_some()),
             ("host_key_policy", link.host_key_policy.is_some()),
             ("remote_port", link.remote_port.is_some()),
-            ("local_port", link.local_port.is_some()),
+            ("forwards", link.forwards.is_some()),
         ],
     };
     if let Some((key, _)) = own_keys.iter().find(|(_, given)| *given) {
@@ -60,7 +64,15 @@ pub(super) fn check(link: &RemoteTable) -> std::result::Result<(), Fault> {
     }
     match (transport, &link.target, &link.url) {
         (Transport::Ssh, None, _) => return Err((None, "needs `target`, for example ana@server".into())),
-        (Transport::Ssh, Some(target), _) => check_target(target).map_err(|why| (Some("target"), why))?,
+        (Transport::Ssh, Some(target), _) => {
+            let target: SshTarget = target.parse().map_err(|why| (Some("target"), why))?;
+            if target.port.is_some() && link.ssh_port.is_some() && target.port != link.ssh_port {
+                return Err((
+                    Some("ssh_port"),
+                    "differs from the port in `target`; leave one of them out".into(),
+                ));
+            }
+        }
         (Transport::Direct, _, None) => {
             return Err((None, "needs `url`, for example wss://server.example:443".into()));
         }
@@ -71,6 +83,7 @@ pub(super) fn check(link: &RemoteTable) -> std::result::Result<(), Fault> {
             }
         }
     }
+    forwards(link).map_err(|why| (Some("forwards"), why))?;
     if let Some(text) = &link.tls_fingerprint {
         text.parse::<Pins>().map_err(|why| (Some("tls_fingerprint"), why))?;
     }
@@ -91,10 +104,12 @@ impl Remote {
             refused(name, format!("remote{key}: {why}"))
         })?;
         let path = |text: &Option<String>| text.as_deref().and_then(|text| expand_tilde(text, home));
+        let target: Option<SshTarget> = link.target.as_deref().and_then(|text| text.parse().ok());
         Ok(Remote {
             transport: transport_of(link.transport, link.url.as_deref()),
-            target: link.target.clone(),
-            ssh_port: link.ssh_port,
+            ssh_port: link.ssh_port.or(target.as_ref().and_then(|target| target.port)),
+            target: target.map(|target| target.destination),
+            forwards: forwards(link).unwrap_or_default(),
             identity: path(&link.identity),
             known_hosts: path(&link.known_hosts),
             host_key_policy: link.host_key_policy.unwrap_or(HostKeyPolicy::Strict),
@@ -104,6 +119,15 @@ impl Remote {
             token_file: path(&link.token_file),
             password_file: path(&link.password_file),
         })
+    }
+
+    /// The files that decide whether the link can be made, besides the profile's own.
+    pub fn files(&self, env: &Environment) -> Vec<PathBuf> {
+        let ssh =
+            env.user_home().ok().filter(|_| self.transport == Transport::Ssh).map(|home| home.join(".ssh"));
+        let usual = ["config", "known_hosts"].map(|name| ssh.as_ref().map(|ssh| ssh.join(name)));
+        let named = [&self.known_hosts, &self.identity, &self.token_file, &self.password_file];
+        usual.into_iter().chain(named.into_iter().cloned()).flatten().collect()
     }
 
     /// The link that `gateway.remote` of an `openclaw.json` in mode `remote` describes. The real CLI dials
@@ -141,16 +165,25 @@ fn transport_of(written: Option<Transport>, url: Option<&str>) -> Transport {
     written.unwrap_or(if url.is_some() { Transport::Direct } else { Transport::Ssh })
 }
 
-/// An SSH target is handed to `ssh` as an argument: it must not be taken for an option or split.
-fn check_target(target: &str) -> std::result::Result<(), String> {
-    let host = target.rsplit('@').next().unwrap_or(target);
-    if target.is_empty() || target.starts_with('-') || host.starts_with('-') || host.is_empty() {
-        return Err(format!("{target:?} is not an SSH target; write for example ana@server"));
-    }
-    if target.contains("://") || target.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(format!("{target:?} is not an SSH target; write user@host, without scheme or spaces"));
-    }
-    Ok(())
+/// The further ports of a link.
+fn forwards(link: &RemoteTable) -> std::result::Result<Vec<(u16, u16)>, String> {
+    let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port > 0);
+    let mut taken: Vec<u16> = link.local_port.into_iter().collect();
+    link.forwards
+        .iter()
+        .flatten()
+        .map(|text| {
+            let (near, far) = text.split_once(':').unwrap_or((text, text));
+            let pair = port(near).zip(port(far));
+            let (near, far) =
+                pair.ok_or_else(|| format!("{text:?} is not NEAR:FAR, two ports from 1 to 65535"))?;
+            if taken.contains(&near) {
+                return Err(format!("port {near} of this machine is named twice"));
+            }
+            taken.push(near);
+            Ok((near, far))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -158,12 +191,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_cannot_become_an_option_of_ssh() {
-        for bad in ["", "-oProxyCommand=x", "ana@-oProxyCommand=x", "a b", "ssh://host", "ana@", "h\n"] {
-            assert!(check_target(bad).is_err(), "{bad:?}");
-        }
-        for good in ["host", "ana@host", "ana@fd00::1", "my-alias", "10.0.0.7"] {
-            assert!(check_target(good).is_ok(), "{good:?}");
+    fn further_ports_are_pairs_and_no_near_end_comes_twice() {
+        let link = |texts: &[&str]| RemoteTable {
+            local_port: Some(7000),
+            forwards: Some(texts.iter().map(|text| (*text).to_owned()).collect()),
+            ..RemoteTable::default()
+        };
+        assert_eq!(forwards(&link(&["7001:18790", "7002"])), Ok(vec![(7001, 18790), (7002, 7002)]));
+        for bad in [&["7000:1"][..], &["7001:1", "7001:2"], &["x"], &["1:0"], &["1:2:3"], &["-L"]] {
+            assert!(forwards(&link(bad)).is_err(), "{bad:?}");
         }
     }
 }

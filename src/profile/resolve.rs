@@ -156,7 +156,7 @@ pub fn resolve(
         custom_bind_host: config.custom_bind_host.clone(),
         tls: config.tls.enabled,
         paths,
-        supervise: supervise(written.supervise),
+        supervise: supervise(written.supervise, Supervise::usual(place)),
         confine: written.confine.unwrap_or(ConfineLevel::Off),
         confine_fallback: written.confine_fallback.unwrap_or(false),
         managed: manifest.is_some(),
@@ -252,8 +252,7 @@ fn remote_of(
     Remote::from_config(name, &config.remote, home).map(Some)
 }
 
-fn supervise(table: SuperviseTable) -> Supervise {
-    let default = Supervise::default();
+fn supervise(table: SuperviseTable, default: Supervise) -> Supervise {
     let delay_min = table.restart_delay_min.map_or(default.restart_delay_min, |span| span.0);
     let delay_max = table.restart_delay_max.map_or(default.restart_delay_max, |span| span.0);
     Supervise {

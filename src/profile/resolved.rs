@@ -178,6 +178,25 @@ pub struct Supervise {
     pub alert: Vec<String>,
 }
 
+impl Supervise {
+    /// What holds where nobody says otherwise. A link is made and ended in seconds; it is looked at so often, and its
+    /// attempts stand so close, that it stands again within 45 s of a network's return (INCIDENTS F2).
+    pub fn usual(place: Place) -> Supervise {
+        let local = Supervise::default();
+        match place {
+            Place::Local => local,
+            Place::Remote => Supervise {
+                start_timeout: Duration::from_secs(30),
+                stop_timeout: Duration::from_secs(10),
+                restart_delay_max: Duration::from_secs(15),
+                probe_interval: Duration::from_secs(10),
+                hang_timeout: Duration::from_secs(30),
+                ..local
+            },
+        }
+    }
+}
+
 impl Default for Supervise {
     fn default() -> Self {
         Supervise {

@@ -52,6 +52,9 @@ pub struct Policy {
     pub delay_min: Duration,
     /// The longest wait.
     pub delay_max: Duration,
+    /// Whether attempts are paced by the waits alone, since what they wait for is outside: a network that is away all
+    /// night is no reason to give up. Then neither the hour's budget counts nor how often the same words came.
+    pub endless: bool,
     /// Unasked launches within any hour, 0 to [`RESTARTS_PER_HOUR_MAX`]; one more is not made.
     pub restarts_per_hour: u32,
 }
@@ -69,6 +72,7 @@ impl Default for Policy {
             hang_timeout: Duration::from_secs(75),
             delay_min: Duration::from_secs(1),
             delay_max: Duration::from_secs(300),
+            endless: false,
             restarts_per_hour: 6,
         }
     }

@@ -72,7 +72,7 @@ impl<'a> Turn<'a> {
             return;
         }
         self.instance.rearms.note(self.now);
-        self.instance.attempts.note(self.now);
+        self.note_attempt();
         self.instance.failures = 0;
         self.instance.echo.clear();
         self.instance.last_failure = None;
@@ -108,8 +108,8 @@ impl<'a> Turn<'a> {
 
     /// It counts as an unasked launch: one that replaces itself without end is ended when the hour's budget is.
     pub(super) fn replaced(&mut self) {
-        let spent = !self.instance.attempts.allow(self.now, self.policy.budget());
-        self.instance.attempts.note(self.now);
+        let spent = !self.within_budget(self.now);
+        self.note_attempt();
         self.instance.run = self.instance.run.next();
         match spent {
             true => self.fail_and_stop(Reason::Replaced),
@@ -187,7 +187,7 @@ impl<'a> Turn<'a> {
 
     pub(super) fn retry(&mut self) {
         self.instance.restarts += 1;
-        self.instance.attempts.note(self.now);
+        self.note_attempt();
         self.launch();
     }
 
@@ -222,8 +222,8 @@ impl<'a> Turn<'a> {
             false => self.policy.delay_min,
         };
         let at = self.now + wait;
-        let restarts_per_hour = self.policy.budget();
-        if !self.instance.attempts.allow(at, restarts_per_hour) {
+        if !self.within_budget(at) {
+            let restarts_per_hour = self.policy.budget();
             return self.give_up(GiveUp::BudgetSpent { restarts_per_hour }, reason);
         }
         if wait.is_zero() {
@@ -239,7 +239,18 @@ impl<'a> Turn<'a> {
     fn echoes(&mut self, reason: Reason) -> Option<u32> {
         let Reason::Exited(exit) = reason else { return None };
         let times = self.instance.echo.ended(exit);
-        (times >= self.policy.same_line.max(2)).then_some(times)
+        (!self.policy.endless && times >= self.policy.same_line.max(2)).then_some(times)
+    }
+
+    fn within_budget(&self, at: Moment) -> bool {
+        self.policy.endless || self.instance.attempts.allow(at, self.policy.budget())
+    }
+
+    fn note_attempt(&mut self) {
+        // What is not counted is not kept either.
+        if !self.policy.endless {
+            self.instance.attempts.note(self.now);
+        }
     }
 
     fn launch(&mut self) {

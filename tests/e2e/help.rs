@@ -148,17 +148,37 @@ fn the_help_of_profiles_and_of_one_of_its_verbs() {
               --no-color
                   Print without colours (also NO_COLOR)
 
+              --remote <URL>
+                  Where it is: ssh://user@host[:port], wss://host, or ws://host:port on a private network
+
               --timeout <DURATION>
                   How long the command may take: 30s, 5m; 5000 to a gateway is 5 s
+
+              --remote-port <PORT>
+                  The gateway's port at the far end of the tunnel
 
               --url <URL>
                   Ask this gateway instead, with credentials given beside it
 
+              --identity <FILE>
+                  The SSH key file
+
               --token-file <FILE>
                   A file that holds the token
 
+              --known-hosts <FILE>
+                  The file of known SSH host keys
+
               --password-file <FILE>
                   A file that holds the password
+
+              --host-key-policy <HOST_KEY_POLICY>
+                  Who decides about an unknown SSH host key: strict refuses it, openssh asks the SSH
+                  configuration
+
+                  Possible values:
+                  - strict:  It is refused
+                  - openssh: The SSH configuration decides
 
               --token <TOKEN>
                   The token; every process of this host can see it

@@ -289,11 +289,11 @@ fn a_profile_keeps_near_and_far_credentials_apart() {
         ),
         (
             Case { manifest: SSH, config: NEAR, ..near },
-            "ws://127.0.0.1:7000 | ssh tunnel | OwnUser plain | none | nothing configured",
+            "ws://127.0.0.1:7000 | ssh tunnel | OwnLink plain | none | nothing configured",
         ),
         (
             Case { manifest: SSH, config: NEAR, env: &[OWN, ENV_TOKEN], ..near },
-            "ws://127.0.0.1:7000 | ssh tunnel | OwnUser plain | token env-token | env OPENCLAW_GATEWAY_TOKEN",
+            "ws://127.0.0.1:7000 | ssh tunnel | OwnLink plain | token env-token | env OPENCLAW_GATEWAY_TOKEN",
         ),
     ] {
         assert_eq!(shown(case), wanted, "{} {} {:?}", case.config, case.manifest, case.env);

@@ -5,6 +5,7 @@ mod asking;
 mod gateway;
 mod host;
 mod later;
+mod link;
 mod nodes;
 mod profile;
 mod sessions;
@@ -21,8 +22,11 @@ pub use asking::{Channels, Config, Cron, Dashboard, GatewayLogs, Models, Stabili
 pub use gateway::{At, Gateway, Port};
 pub use host::Host;
 pub use later::Later;
+pub use link::Link;
 pub use nodes::{Devices, Invoke, Node, Nodes, Rename};
-pub use profile::{Adopt, Clone, Create, Exec, Logs, Profile, Rm, RuntimeArg, Sharing, Start, Use};
+pub use profile::{
+    Adopt, Clone, Create, Exec, Logs, PolicyArg, Profile, Rm, RuntimeArg, Sharing, Start, There, Use,
+};
 pub use sessions::{Delete, History, SessionSend, Sessions};
 pub use supervisor::Supervisor;
 
@@ -122,6 +126,9 @@ pub enum Command {
     Dashboard(Later<Dashboard>),
     /// The selected gateway's configuration
     Config(Later<At<Config>>),
+    /// The near end of a remote profile's link
+    #[command(subcommand, hide = true)]
+    Link(Later<Link>),
     /// Print the completions of a shell
     Completions {
         /// The shell

@@ -1,5 +1,7 @@
 //! `openclaw profile …`: the registry, and the lives of what is in it.
 
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
 use crate::base::ProfileName;
@@ -125,9 +127,41 @@ pub struct Create {
     /// What it may share
     #[command(flatten)]
     pub sharing: Sharing,
+    /// How a gateway on another machine is reached
+    #[command(flatten)]
+    pub there: There,
     /// For the runtime `command`: the program and its arguments, with {port}, {state_dir}, {profile}
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+}
+
+/// How a gateway on another machine is reached.
+#[derive(Debug, Default, ClapArgs)]
+pub struct There {
+    /// Where it is: ssh://user@host[:port], wss://host, or ws://host:port on a private network
+    #[arg(long, value_name = "URL", conflicts_with_all = ["from", "runtime", "command"])]
+    pub remote: Option<String>,
+    /// The gateway's port at the far end of the tunnel
+    #[arg(long, value_name = "PORT", requires = "remote", value_parser = clap::value_parser!(u16).range(1..))]
+    pub remote_port: Option<u16>,
+    /// The SSH key file
+    #[arg(long, value_name = "FILE", requires = "remote")]
+    pub identity: Option<PathBuf>,
+    /// The file of known SSH host keys
+    #[arg(long, value_name = "FILE", requires = "remote")]
+    pub known_hosts: Option<PathBuf>,
+    /// Who decides about an unknown SSH host key: strict refuses it, openssh asks the SSH configuration
+    #[arg(long, value_enum, requires = "remote")]
+    pub host_key_policy: Option<PolicyArg>,
+}
+
+/// Who decides about an unknown SSH host key.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum PolicyArg {
+    /// It is refused
+    Strict,
+    /// The SSH configuration decides
+    Openssh,
 }
 
 /// `openclaw profile adopt`

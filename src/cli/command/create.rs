@@ -1,7 +1,7 @@
 //! `profile create`: a new profile with a port block, a token and a manifest of its own. Creating is done by
 //! one process at a time, so that two names never get crossing blocks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
@@ -10,17 +10,19 @@ use tokio::time::{sleep, timeout};
 use super::adopt;
 use crate::base::record::Isolation;
 use crate::base::{Error, Kind, PortBlock, ProfileName, Result, Secret};
-use crate::cli::args::{Create, RuntimeArg, Sharing};
+use crate::cli::args::{Create, PolicyArg, RuntimeArg, Sharing, There};
 use crate::cli::{Context, survey};
 use crate::daemon;
 use crate::host::lock::{self, Claim, Outcome};
 use crate::host::{files, socket};
 use crate::profile::channels::ANY;
 use crate::profile::create::{Fill, config_text, manifest_text, template};
+use crate::profile::create_remote;
 use crate::profile::creation::Creation;
+use crate::profile::manifest::RemoteTable;
 use crate::profile::paths::WORKSPACE_DIR;
 use crate::profile::ports::{Allocation, allocate};
-use crate::profile::resolved::RuntimeChoice;
+use crate::profile::resolved::{HostKeyPolicy, RuntimeChoice};
 use crate::profile::status::described;
 use crate::profile::{Paths, Profile, Registry};
 
@@ -82,6 +84,7 @@ pub async fn ensure(context: &Context, name: &ProfileName) -> Result<()> {
         from: None,
         runtime: None,
         port: None,
+        there: There::default(),
         sharing: Sharing::default(),
         command: Vec::new(),
     };
@@ -129,14 +132,17 @@ fn make(context: &Context, registry: &Registry<'_>, create: &Create) -> Result<P
     let name = &create.name;
     name.check_creatable(&registry.names()?)?;
     if create.from.as_deref() == Some("remote") {
-        let what = "a remote profile has no gateway on this host that could be created";
+        let what = "a remote profile needs to know where its gateway is";
         return Err(Error::new(Kind::Usage, "profile_remote", what)
             .profile(name)
-            .remedy(format!("write its manifest: {}", registry.paths().manifest(name).display())));
+            .remedy(format!("openclaw profile create {name} --remote ssh://user@host")));
     }
     let Allocation { block, note } = allocate_block(registry, name, create.port)?;
     if let Some(note) = note {
         context.render.notice(&note);
+    }
+    if let Some(there) = &create.there.remote {
+        return make_remote(context, registry, create, there, block.base());
     }
     let runtime = runtime_of(create.runtime, &create.command)?;
     let mut fill = Fill { port: Some(block.base()), runtime, ..Fill::default() };
@@ -164,6 +170,45 @@ fn make(context: &Context, registry: &Registry<'_>, create: &Create) -> Result<P
     let text = manifest_text(template(template_name(create))?, &fill)?;
     let config = config_text(block.base(), &new_token()?);
     establish(registry, name, &Texts { paths, config, manifest: text }, |_| Ok(()))
+}
+
+/// A profile whose gateway is elsewhere; `local_port` is the near end of its link.
+fn make_remote(
+    context: &Context,
+    registry: &Registry<'_>,
+    create: &Create,
+    there: &str,
+    local_port: u16,
+) -> Result<Profile> {
+    let (name, global, given) = (&create.name, &context.global, &create.there);
+    if global.token.is_some() || global.password.is_some() {
+        let what = "a credential is kept in a file of yours; its text is not written anywhere";
+        return Err(Error::new(Kind::Usage, "credential_inline", what)
+            .profile(name)
+            .remedy("say --token-file FILE or --password-file FILE"));
+    }
+    let file = |path: &Option<PathBuf>| -> Result<Option<String>> {
+        let path = path.as_deref().map(files::absolute).transpose()?;
+        Ok(path.map(|path| path.display().to_string()))
+    };
+    let link = RemoteTable {
+        remote_port: given.remote_port,
+        identity: file(&given.identity)?,
+        known_hosts: file(&given.known_hosts)?,
+        host_key_policy: given.host_key_policy.map(|policy| match policy {
+            PolicyArg::Strict => HostKeyPolicy::Strict,
+            PolicyArg::Openssh => HostKeyPolicy::OpenSsh,
+        }),
+        local_port: Some(local_port),
+        tls_fingerprint: global.tls_fingerprint.clone(),
+        token_file: file(&global.token_file)?,
+        password_file: file(&global.password_file)?,
+        ..create_remote::link(there)?
+    };
+    let manifest = create_remote::manifest_text(name, &link)?;
+    let config = create_remote::config_text(&link, local_port);
+    let paths = registry.derived_paths(name)?;
+    establish(registry, name, &Texts { paths, config, manifest }, |_| Ok(()))
 }
 
 /// Where a new profile's files come to be, and what they say.

@@ -32,6 +32,12 @@ pub fn run(context: &Context, port: Option<u16>) -> Result<()> {
     let flags = Flags { port, ..chosen::flags(context) };
     let name = chosen::selection(context)?.name;
     let profile = registry.load_with(&name, &flags)?;
+    if profile.remote.is_some() {
+        let what = format!("the gateway of `{name}` runs on another machine");
+        return Err(Error::new(Kind::Usage, "profile_remote", what)
+            .profile(&name)
+            .remedy(format!("bring its link up: openclaw profile start {name}")));
+    }
     let inherited = context.environment.get(CLAIM_VARIABLE);
     if inherited.is_some_and(|value| inherit::is_claim_on(value, &profile.paths.state_dir)) {
         // The supervisor has looked, claimed and decided; what it spawns under this name is the embedded one.

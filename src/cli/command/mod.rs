@@ -25,6 +25,7 @@ mod gateway_send;
 mod gateway_status;
 mod gateway_usage;
 mod host;
+mod link_run;
 mod list;
 mod logs;
 mod message_send;
@@ -54,7 +55,7 @@ mod use_profile;
 use serde_json::Value;
 
 use super::args::{
-    Command, Dashboard, Gateway, GatewayLogs, Host, Later, Message, Once, Profile, Stability, Status,
+    Command, Dashboard, Gateway, GatewayLogs, Host, Later, Link, Message, Once, Profile, Stability, Status,
     Supervisor,
 };
 use super::{Context, block_on};
@@ -122,6 +123,7 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Logs(Later(logs)) => block_on(gateway_logs::run(context, &logs)),
         Command::Dashboard(Later(dashboard)) => block_on(dashboard::run(context, &dashboard)),
         Command::Config(Later(at)) => block_on(config_get::run(context, &at.verb)),
+        Command::Link(Later(Link::Run)) => link_run::run(context),
         Command::Completions { shell } => completions::completions(context, shell),
         Command::Man => completions::man(context),
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use comfy_table::{Color, Table};
 
 use super::narrow::{self, Value, plain};
-use crate::base::record::{Holder, Intent, ProfileStatus, State};
+use crate::base::record::{Holder, Intent, LinkStatus, ProfileStatus, State};
 use crate::conflict::Conflict;
 use crate::conflict::host::FoundGateway;
+use crate::host::clock::epoch_ms;
 
 /// Profiles, one a row; the selected one has a mark.
 pub fn profiles(
@@ -103,12 +104,15 @@ pub fn facts(profile: &ProfileStatus) -> String {
         ("isolation", profile.isolation.as_str().to_owned()),
         ("managed", if profile.managed { "yes" } else { "no" }.to_owned()),
         ("url", profile.url.clone()),
-        ("ports", format!("{}-{}", profile.port_block.0, profile.port_block.1)),
+    ];
+    lines.extend(profile.port_block.map(|(first, last)| ("ports", format!("{first}-{last}"))));
+    lines.extend([
         ("state dir", profile.state_dir.clone()),
         ("config", profile.config_path.clone()),
         ("workspace", profile.workspace.clone()),
         ("restarts", profile.restarts.to_string()),
-    ];
+    ]);
+    lines.extend(profile.link.iter().flat_map(link));
     let known = [
         ("confined", confined(profile)),
         ("version", profile.version.clone()),
@@ -121,6 +125,31 @@ pub fn facts(profile: &ProfileStatus) -> String {
     ];
     lines.extend(known.into_iter().filter_map(|(fact, value)| Some((fact, value?))));
     lines.iter().map(|(fact, value)| format!("{fact:<10} {value}\n")).collect()
+}
+
+/// The facts of a link.
+fn link(link: &LinkStatus) -> Vec<(&'static str, String)> {
+    let ago = |at_ms: u64| format!("{} ago", age(epoch_ms().saturating_sub(at_ms)));
+    let ahead = |at_ms: u64| format!("in {}", age(at_ms.saturating_sub(epoch_ms())));
+    let mut facts = vec![
+        ("link", if link.up { "up" } else { "down" }.to_owned()),
+        ("way", format!("{} {}", link.transport, link.target)),
+        ("near end", format!("127.0.0.1:{} to port {} there", link.local_port, link.remote_port)),
+        ("trust", link.trust.clone()),
+        ("reconnects", link.reconnects.to_string()),
+    ];
+    facts.extend(
+        link.forwards.iter().map(|(near, far)| ("forward", format!("127.0.0.1:{near} to port {far} there"))),
+    );
+    let known = [
+        ("link pid", link.pid.map(|pid| pid.to_string())),
+        ("handshake", link.last_handshake_at_ms.map(ago)),
+        ("moved", link.bytes.map(size)),
+        ("next try", link.next_attempt_at_ms.map(ahead)),
+        ("last error", link.last_error.clone()),
+    ];
+    facts.extend(known.into_iter().filter_map(|(fact, value)| Some((fact, value?))));
+    facts
 }
 
 fn latency(profile: &ProfileStatus) -> Option<String> {

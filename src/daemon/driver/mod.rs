@@ -173,8 +173,10 @@ impl Driver {
             Note::Ready(name, run, seen) => {
                 crash::point("ready");
                 if let Some(live) = self.live(&name, run) {
+                    let hello = seen.probe.hello;
                     live.seen = Some(*seen);
                     live.read_argv();
+                    self.shaken(&name, hello);
                     self.event(&name, Event::Ready { run });
                     self.begin_watch(&name, run);
                     self.note_files(&name, run);
@@ -316,8 +318,16 @@ impl Driver {
     }
 
     fn publish(&mut self, name: &ProfileName) {
+        let next = self.timers.get(name).map(|(_, at)| epoch_ms() + (*at - self.now()).as_millis() as u64);
         if let Some(member) = self.members.get_mut(name) {
+            member.linked.next_attempt_at_ms = next;
             member.publish(&self.fleet);
+        }
+    }
+
+    fn shaken(&mut self, name: &ProfileName, hello: bool) {
+        if let Some(member) = self.members.get_mut(name).filter(|_| hello) {
+            member.linked.shaken();
         }
     }
 

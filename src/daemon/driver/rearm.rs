@@ -18,9 +18,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What the files of a profile that was given up looked like.
 pub struct Given {
     /// When it was given up.
-    then: [Option<Stamp>; 2],
+    then: Vec<Option<Stamp>>,
     /// At the last look; a file that still changes is half written.
-    last: [Option<Stamp>; 2],
+    last: Vec<Option<Stamp>>,
 }
 
 impl Driver {
@@ -28,7 +28,7 @@ impl Driver {
     pub(super) fn note_given_up(&mut self, name: &ProfileName) {
         let Some(member) = self.members.get_mut(name) else { return };
         let then = stamps(&self.setup, name, member);
-        member.given_up = Some(Given { then, last: then });
+        member.given_up = Some(Given { last: then.clone(), then });
         self.next_look = Instant::now() + LOOK;
     }
 
@@ -50,7 +50,7 @@ impl Driver {
             if now != before.then && now == before.last {
                 changed.push(name.clone());
             }
-            let then = if now == before.last { now } else { before.then };
+            let then = if now == before.last { now.clone() } else { before.then };
             member.given_up = Some(Given { then, last: now });
         }
         for name in changed {
@@ -63,8 +63,13 @@ impl Driver {
     }
 }
 
-/// The manifest and the configuration; of a profile whose files were never understood, the manifest alone.
-fn stamps(setup: &Setup, name: &ProfileName, member: &Member) -> [Option<Stamp>; 2] {
-    let config = member.profile.as_ref().map(|profile| &profile.paths.config_path);
-    [files::stamp(&setup.paths.manifest(name)), config.and_then(|config| files::stamp(config))]
+/// The manifest and the configuration, and what decides about a link; of a profile whose files were never understood,
+/// the manifest alone.
+fn stamps(setup: &Setup, name: &ProfileName, member: &Member) -> Vec<Option<Stamp>> {
+    let mut files = vec![setup.paths.manifest(name)];
+    if let Some(profile) = &member.profile {
+        files.push(profile.paths.config_path.clone());
+        files.extend(profile.remote.iter().flat_map(|remote| remote.files(&setup.environment)));
+    }
+    files.iter().map(|file| files::stamp(file)).collect()
 }

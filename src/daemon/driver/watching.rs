@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Driver;
-use crate::base::record::State;
+use crate::base::record::{Runtime, State};
 use crate::base::{Moment, ProfileName};
 use crate::daemon::evidence;
 use crate::daemon::mailbox::Note;
@@ -73,9 +73,10 @@ impl Driver {
         let http_only = self.members.get(name).and_then(|member| member.profile.as_ref());
         let http_only = http_only.is_some_and(|profile| profile.ready == Ready::Http);
         let Some(live) = self.live(name, run) else { return };
+        let passes_on = http_only || live.record.runtime == Runtime::Link;
         let round = Round {
             well: look.seen.is_ready(),
-            answered: look.seen.is_ready() || look.seen.probe.challenge || (http_only && look.spoke),
+            answered: look.seen.is_ready() || look.seen.probe.challenge || (passes_on && look.spoke),
             spoke: look.spoke,
             took: look.took,
             cpu: look.cpu_ms.map(Duration::from_millis),
@@ -85,7 +86,9 @@ impl Driver {
             return;
         };
         let missing = look.seen.waiting_for.clone().unwrap_or_default();
+        let hello = look.seen.probe.hello;
         live.seen = Some(look.seen);
+        self.shaken(name, hello);
         match verdict {
             Verdict::Well => self.event(name, Event::Probed { run, healthy: true }),
             Verdict::Doubt => self.publish(name),

@@ -12,6 +12,7 @@ use crate::daemon::{DISK, Setup};
 use crate::link::gateway::{Opening, Trouble};
 use crate::link::http::{self, Answer};
 use crate::link::tls::{Mistrust, Trust};
+use crate::profile::resolved::Transport;
 use crate::profile::{Profile, Registry};
 
 /// As whom the gateway answers.
@@ -27,6 +28,8 @@ pub enum Door {
     Plain,
     /// TLS, with the certificate in this file; where there is none, the system's authorities decide.
     Tls(PathBuf),
+    /// TLS through a tunnel, with a certificate that one of these fits.
+    Pinned(Pins),
 }
 
 /// What came of a try.
@@ -46,6 +49,10 @@ impl Door {
     }
 
     fn read(setup: &Setup, profile: &Profile) -> Result<Door> {
+        if let Some(remote) = &profile.remote {
+            let pins = remote.tls_fingerprint.clone().filter(|_| remote.transport == Transport::Ssh);
+            return Ok(pins.map_or(Door::Plain, Door::Pinned));
+        }
         let environment = &setup.environment;
         let config = Registry::new(DISK, environment)?.config(&profile.paths.config_path)?;
         if !config.tls.enabled {
@@ -56,7 +63,11 @@ impl Door {
 
     /// Goes through the door with `opening`, a connection to `port` that has not said anything yet.
     pub async fn knock(&self, opening: Opening, port: u16, limit: Duration) -> Knock {
-        let Door::Tls(file) = self else { return Knock::Open(Box::new(opening)) };
+        let file = match self {
+            Door::Plain => return Knock::Open(Box::new(opening)),
+            Door::Pinned(pins) => return through(opening, pins, limit).await,
+            Door::Tls(file) => file,
+        };
         let pins = pins(file);
         let secured = timeout(limit / TRIES, opening.secured(HOST, &trust(pins.clone()))).await;
         match secured {
@@ -86,9 +97,13 @@ impl Door {
     /// # Errors
     /// In words, what went wrong on the way.
     pub async fn get(&self, port: u16, path: &str) -> std::result::Result<Answer, String> {
-        let Door::Tls(file) = self else { return http::get(port, path).await };
+        let trust = match self {
+            Door::Plain => return http::get(port, path).await,
+            Door::Pinned(pins) => Trust::Pins(pins.clone()),
+            Door::Tls(file) => trust(pins(file)),
+        };
         let opening = Opening::to(port).await.map_err(|_| "nobody listens")?;
-        let opening = opening.secured(HOST, &trust(pins(file))).await.map_err(|_| "no TLS")?;
+        let opening = opening.secured(HOST, &trust).await.map_err(|_| "no TLS")?;
         opening.get(path).await
     }
 
@@ -105,6 +120,17 @@ impl Door {
         speaks.then(|| {
             "the gateway speaks TLS although gateway.tls.enabled is not true; restart it if the file was changed".into()
         })
+    }
+}
+
+/// Through a tunnel to a gateway that shows one of `pins`.
+async fn through(opening: Opening, pins: &Pins, limit: Duration) -> Knock {
+    match timeout(limit, opening.secured(HOST, &Trust::Pins(pins.clone()))).await {
+        Ok(Ok(opening)) => Knock::Open(Box::new(opening)),
+        Ok(Err(Trouble::Mistrusted(Mistrust::Pin { shown, .. }))) => Knock::Mismatch(format!(
+            "the gateway at the far end shows another certificate ({shown}) than remote.tls_fingerprint names"
+        )),
+        _ => Knock::Silent,
     }
 }
 

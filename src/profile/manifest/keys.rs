@@ -53,6 +53,7 @@ pub(super) const TABLES: [(&str, &[&str]); 7] = [
             "host_key_policy",
             "remote_port",
             "local_port",
+            "forwards",
             "url",
             "tls_fingerprint",
             "token_file",

@@ -139,6 +139,8 @@ pub struct RemoteTable {
     pub remote_port: Option<u16>,
     /// The tunnel's port on this machine.
     pub local_port: Option<u16>,
+    /// Further ports that go through the tunnel, `NEAR:FAR`, or one port for both ends.
+    pub forwards: Option<Vec<String>>,
     /// Where the gateway answers, for transport `direct`.
     pub url: Option<String>,
     /// SHA-256 of the certificate, 64 hexadecimal digits, colons and `sha256:` allowed.
@@ -318,6 +320,7 @@ fn remote_table(section: &Section<'_>) -> Result<RemoteTable> {
         host_key_policy: section.choice("host_key_policy", &HostKeyPolicy::WORDS)?,
         remote_port: section.port("remote_port", u16::MAX)?,
         local_port: section.port("local_port", BASE_MAX)?,
+        forwards: section.list("forwards")?,
         url: section.text("url")?,
         tls_fingerprint: section.text("tls_fingerprint")?,
         token_file: absolute(section, "token_file")?,

@@ -1,0 +1,75 @@
+//! `link run`: the near end of a remote profile's link without SSH, in the foreground. The supervisor runs it; by hand
+//! it goes through the same looks and claims.
+
+use tokio::sync::mpsc;
+
+use super::supervisor_run::stop_signal;
+use crate::base::{Error, Kind, Result};
+use crate::cli::{Context, block_on, chosen, survey};
+use crate::client::explain::{Named, explain};
+use crate::daemon::{self, Occasion};
+use crate::host::inherit::{self, CLAIM_VARIABLE};
+use crate::link::forward::{Far, Near};
+use crate::link::gateway::Trouble;
+use crate::link::tls::Trust;
+use crate::profile::Profile;
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`Kind::Usage`] for a profile without such a link; [`Kind::Unavailable`] when the far end is not reached;
+/// [`Kind::Denied`] when it shows another certificate than is expected, which no further attempt heals.
+pub fn run(context: &Context) -> Result<()> {
+    let registry = survey::registry(context)?;
+    let profile = registry.load(&chosen::selection(context)?.name)?;
+    let far = far(&profile)?;
+    let inherited = context.environment.get(CLAIM_VARIABLE);
+    let claimed = inherited.is_some_and(|value| inherit::is_claim_on(value, &profile.paths.state_dir));
+    let cleared =
+        if claimed { None } else { Some(daemon::clear(&registry, profile.clone(), Occasion::Asked)?) };
+    let outcome = block_on(serve(context, &profile, far));
+    drop(cleared);
+    outcome
+}
+
+fn far(profile: &Profile) -> Result<Far> {
+    let remote = profile.remote.as_ref();
+    let Some((remote, url)) = remote.and_then(|remote| Some((remote, remote.url.as_ref()?))) else {
+        let what = format!("`{}` has no link that this program forwards itself", profile.name);
+        return Err(Error::new(Kind::Usage, "link_none", what)
+            .profile(&profile.name)
+            .remedy(format!("openclaw profile start {}", profile.name)));
+    };
+    let trust = url.is_tls().then(|| match &remote.tls_fingerprint {
+        Some(pins) => Trust::Pins(pins.clone()),
+        None => Trust::Authorities,
+    });
+    Ok(Far { host: url.host().to_owned(), port: url.port(), trust })
+}
+
+async fn serve(context: &Context, profile: &Profile, far: Far) -> Result<()> {
+    let stop = stop_signal()?;
+    let named = Named {
+        who: format!("the gateway at {}:{}", far.host, far.port),
+        profile: Some(profile.name.clone()),
+        url: format!("wss://{}:{}", far.host, far.port),
+        credential: String::new(),
+        is_own: false,
+    };
+    // A far end that cannot be reached now is told by the exit, not by the first client.
+    far.reach().await.map_err(|trouble| explain(&named, trouble))?;
+    let near = Near::bind(profile.port).await.map_err(|error| error.profile(&profile.name))?;
+    context.render.notice(&format!("link up: 127.0.0.1:{} to {}:{}", profile.port, far.host, far.port));
+    let (sender, mut troubles) = mpsc::unbounded_channel::<Trouble>();
+    let told = named.clone();
+    let telling = async move {
+        while let Some(trouble) = troubles.recv().await {
+            context.render.notice(&format!("a connection failed: {}", explain(&told, trouble).message()));
+        }
+    };
+    let forwarding = near.serve(far, stop, move |trouble| drop(sender.send(trouble.clone())));
+    tokio::select! {
+        outcome = forwarding => outcome.map_err(|mistrust| explain(&named, Trouble::Mistrusted(mistrust))),
+        () = telling => Ok(()),
+    }
+}

@@ -1,0 +1,137 @@
+//! The SSH client's command line for a link, and what it means when the client ends. Where it matters our options
+//! come first, and OpenSSH takes the first value that it meets: the user's own configuration still decides about
+//! aliases, jump hosts, agents and keys (INCIDENTS F2, F5; ssh_config(5)).
+
+mod known;
+mod target;
+mod words;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+pub use known::fingerprint;
+pub use target::SshTarget;
+pub use words::{Cause, Trouble, trouble};
+
+use super::remote::Remote;
+use super::resolved::HostKeyPolicy;
+
+/// Options that older clients do not know; they are passed over there.
+const RECENT: &str = "IgnoreUnknown=ForkAfterAuthentication,SessionType,StdinNull";
+
+/// What always holds, whatever the user's configuration says.
+///
+/// The claim on the profile is the client's standard input, so that must stay what it is. Nobody is there to answer a
+/// question, a forward that fails is a failed link, a silent server is given up after 15 s, and the process stays the
+/// one that was made: no multiplexing, no background. `VERBOSE` tells how it was let in, and nothing per connection.
+const FIXED: [&str; 24] = [
+    RECENT,
+    "BatchMode=yes",
+    "ExitOnForwardFailure=yes",
+    "ConnectTimeout=10",
+    "ConnectionAttempts=1",
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=3",
+    "TCPKeepAlive=yes",
+    "ControlMaster=no",
+    "ControlPath=none",
+    "ControlPersist=no",
+    "ForkAfterAuthentication=no",
+    "StdinNull=no",
+    "SessionType=none",
+    "RemoteCommand=none",
+    "PermitLocalCommand=no",
+    "ForwardAgent=no",
+    "ForwardX11=no",
+    "ForwardX11Trusted=no",
+    "Tunnel=no",
+    "GatewayPorts=no",
+    "UpdateHostKeys=no",
+    "AddKeysToAgent=no",
+    "LogLevel=VERBOSE",
+];
+
+/// The command line of the SSH client `program` for `remote`, whose near end is `local_port` on 127.0.0.1; `None` for
+/// a link without SSH. The target stands behind `--`, as one argument, and no shell sees it.
+pub fn command_line(program: &Path, remote: &Remote, local_port: u16) -> Option<Vec<OsString>> {
+    let target = remote.target.as_ref()?;
+    let mut line: Vec<OsString> = vec![program.into(), "-N".into(), "-T".into()];
+    let mut option = |text: String| line.extend(["-o".into(), OsString::from(text)]);
+    for fixed in FIXED {
+        option(fixed.into());
+    }
+    if remote.host_key_policy == HostKeyPolicy::Strict {
+        option("StrictHostKeyChecking=yes".into());
+    }
+    if let Some(file) = &remote.known_hosts {
+        option(format!("UserKnownHostsFile={}", quoted(file)));
+    }
+    if let Some(file) = &remote.identity {
+        // A full agent would use up the server's patience before the key that is meant is tried.
+        option("IdentitiesOnly=yes".into());
+        option(format!("IdentityFile={}", quoted(file)));
+    }
+    if let Some(port) = remote.ssh_port {
+        line.extend(["-p".into(), port.to_string().into()]);
+    }
+    let all = [(local_port, remote.remote_port)].into_iter().chain(remote.forwards.iter().copied());
+    for (near, far) in all {
+        line.extend(["-L".into(), format!("127.0.0.1:{near}:127.0.0.1:{far}").into()]);
+    }
+    line.extend(["--".into(), OsString::from(target)]);
+    Some(line)
+}
+
+/// A path as one word of an option: neither split nor expanded.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    format!("\"{}\"", text.replace('%', "%%").replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Manifest;
+
+    fn line(remote: &str) -> Vec<String> {
+        let text = format!("kind = 'remote'\n[remote]\n{remote}");
+        let manifest = Manifest::parse(&text, Path::new("m.toml")).unwrap();
+        let link = manifest.remote.unwrap();
+        let remote = Remote::from_manifest(&"home".parse().unwrap(), &link, Path::new("/h")).unwrap();
+        let line = command_line(Path::new("/usr/bin/ssh"), &remote, 24000).unwrap();
+        line.into_iter().map(|word| word.into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn incident_f5_the_command_line_is_this_one() {
+        let fixed = FIXED.iter().flat_map(|option| ["-o", option]);
+        let plain: Vec<&str> = ["/usr/bin/ssh", "-N", "-T"]
+            .into_iter()
+            .chain(fixed.clone())
+            .chain(["-o", "StrictHostKeyChecking=yes"])
+            .chain(["-L", "127.0.0.1:24000:127.0.0.1:18789", "--", "ana@server"])
+            .collect();
+        assert_eq!(line("target = 'ana@server'"), plain);
+        let full: Vec<&str> = ["/usr/bin/ssh", "-N", "-T"]
+            .into_iter()
+            .chain(fixed)
+            .chain(["-o", "UserKnownHostsFile=\"/h/known hosts\"", "-o", "IdentitiesOnly=yes"])
+            .chain(["-o", "IdentityFile=\"/k/%%d\"", "-p", "2222"])
+            .chain(["-L", "127.0.0.1:24000:127.0.0.1:29443", "-L", "127.0.0.1:24001:127.0.0.1:29444"])
+            .chain(["--", "ana@::1"])
+            .collect();
+        let written = "target = 'ana@[::1]:2222'\nidentity = '/k/%d'\nknown_hosts = '~/known hosts'\n\
+                       host_key_policy = 'openssh'\nremote_port = 29443\nforwards = ['24001:29444']";
+        assert_eq!(line(written), full);
+    }
+
+    #[test]
+    fn what_must_hold_is_said_once() {
+        let mut keys: Vec<&str> =
+            FIXED.iter().filter_map(|option| option.split_once('=').map(|(key, _)| key)).collect();
+        keys.sort_unstable();
+        let all = keys.len();
+        keys.dedup();
+        assert_eq!((keys.len(), all), (FIXED.len(), FIXED.len()));
+    }
+}
