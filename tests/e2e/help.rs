@@ -149,7 +149,7 @@ fn the_help_of_profiles_and_of_one_of_its_verbs() {
                   Print without colours (also NO_COLOR)
 
               --remote <URL>
-                  Where it is: ssh://user@host[:port], wss://host, or ws://host:port on a private network
+                  Where it is: ssh://user@host:port, wss://host, or ws://host:port on a private network
 
               --timeout <DURATION>
                   How long the command may take: 30s, 5m; 5000 to a gateway is 5 s

@@ -138,7 +138,7 @@ pub struct Create {
 /// How a gateway on another machine is reached.
 #[derive(Debug, Default, ClapArgs)]
 pub struct There {
-    /// Where it is: ssh://user@host[:port], wss://host, or ws://host:port on a private network
+    /// Where it is: ssh://user@host:port, wss://host, or ws://host:port on a private network
     #[arg(long, value_name = "URL", conflicts_with_all = ["from", "runtime", "command"])]
     pub remote: Option<String>,
     /// The gateway's port at the far end of the tunnel
