@@ -6,6 +6,7 @@
 //! listens, or the certificate who answers (invariants I4, I8).
 
 use std::cell::Cell;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,7 +20,8 @@ use super::{absent, answerer, behind};
 use crate::access::{Certificate, Listener, Target};
 use crate::base::{Error, Kind, Result};
 use crate::host::clock::Stopwatch;
-use crate::host::lock::Record;
+use crate::host::foreign;
+use crate::host::lock::{self, Record};
 use crate::host::socket::{self, Answers};
 use crate::link::gateway::{Gateway, Opening, Trouble};
 use crate::link::tls::Trust;
@@ -179,10 +181,7 @@ fn check_listener(asking: &Asking<'_>) -> Result<()> {
     let port = asking.target.endpoint.port;
     let is_own = matches!(asking.target.listener, Listener::OwnGateway | Listener::OwnLink);
     let own = asking.own.filter(|_| is_own);
-    let proved = own.and_then(|(profile, _)| {
-        let state_dir = &profile.paths.state_dir;
-        Record::read(state_dir).filter(|record| record.is_proved(state_dir)).map(|record| record.pid)
-    });
+    let proved = own.and_then(|(profile, _)| proved_owner(&profile.paths.state_dir));
     let answers = match asking.target.listener {
         Listener::Elsewhere => return Ok(()),
         Listener::OwnUser | Listener::OwnGateway | Listener::OwnLink => socket::who_answers(port, proved),
@@ -198,8 +197,11 @@ fn check_listener(asking: &Asking<'_>) -> Result<()> {
         let what = format!("port {port}{whose} is held by {why}; no credential was sent");
         Error::new(Kind::Denied, "listener_foreign", what).remedy("see who it is: openclaw host status")
     };
+    let is_vouched_for = proved.is_some() || !own.is_some_and(|(profile, _)| profile.managed);
     let error = match answers {
-        Answers::Ours => return Ok(()),
+        Answers::Ours if is_vouched_for => return Ok(()),
+        // A profile that we look after runs under a claim, or under the real program's own lock, or not at all.
+        Answers::Ours => impostor("a process of this user that does not hold the profile"),
         // Whoever accepted has gone from the port: it can no longer be known who that was.
         Answers::Nobody => {
             let what = format!("{} stopped listening; no credential was sent", named.who);
@@ -212,6 +214,14 @@ fn check_listener(asking: &Asking<'_>) -> Result<()> {
         }
     };
     Err(named.mark(error))
+}
+
+/// The process that owns a state directory, by what the kernel proves: the one that its record names, another that
+/// holds the claim, or the real program's under its own lock.
+fn proved_owner(state_dir: &Path) -> Option<u32> {
+    let recorded =
+        Record::read(state_dir).filter(|record| record.is_proved(state_dir)).map(|record| record.pid);
+    recorded.or_else(|| lock::holder_of(state_dir)).or_else(|| foreign::owner_of(state_dir))
 }
 
 /// What went wrong, with what is known of the profile's own gateway besides.

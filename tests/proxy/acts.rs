@@ -141,17 +141,10 @@ fn answers(method: &str, _: usize) -> Vec<Value> {
     vec![ok(payload)]
 }
 
-/// A profile `name` with a scripted gateway on its port.
-fn profile(world: &World, name: &str, script: super::scripted::Script) -> Gateway {
-    let port = world.block();
-    world.manifest(name, &format!("[gateway]\nport = {port}\n"));
-    Gateway::new(port, script)
-}
-
 #[test]
 fn each_verb_asks_its_profiles_gateway_alone_with_the_least_scopes() {
     let world = World::new();
-    let gateways = [profile(&world, "a", answers), profile(&world, "a-b", answers)];
+    let gateways = [Gateway::of(&world, "a", answers), Gateway::of(&world, "a-b", answers)];
     for (words, asked, params, sentence) in verbs() {
         for (here, name) in [(0, "a"), (1, "a-b")] {
             let before = [gateways[0].calls().len(), gateways[1].calls().len()];
@@ -174,7 +167,7 @@ fn each_verb_asks_its_profiles_gateway_alone_with_the_least_scopes() {
 #[test]
 fn a_key_that_was_typed_is_the_one_that_is_sent() {
     let world = World::new();
-    let gateway = profile(&world, "a", answers);
+    let gateway = Gateway::of(&world, "a", answers);
     for words in [
         &["agent", "-m", "x"][..],
         &["gateway", "send", "--to", "x", "-m", "x"],
@@ -190,10 +183,10 @@ fn a_key_that_was_typed_is_the_one_that_is_sent() {
 #[test]
 fn a_refusal_is_told_with_the_code_that_says_the_same() {
     let world = World::new();
-    profile(&world, "denied", |_, _| {
+    let _denied = Gateway::of(&world, "denied", |_, _| {
         vec![fault("FORBIDDEN", "missing scope: operator.write", json!({"code": "MISSING_SCOPE"}))]
     });
-    profile(&world, "unknown", |method, _| match method {
+    let _unknown = Gateway::of(&world, "unknown", |method, _| match method {
         "node.list" => vec![ok(json!({"nodes": []}))],
         "sessions.delete" => vec![ok(json!({"ok": true, "deleted": false}))],
         "cron.run" => vec![fault("INVALID_REQUEST", "unknown job", json!({"code": "CRON_JOB_NOT_FOUND"}))],

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, accept};
 
+use super::scripted::profile;
 use super::world::World;
 
 /// Serves one connection on `port`: lets it in, and answers the call behind that with `answers`. Returns what was asked.
@@ -54,8 +55,7 @@ fn a_method_that_answers_twice_is_waited_for_when_that_is_wanted() {
         (&[], done, 0, "/status accepted"),
         (&["--expect-final"], refused, 1, "/error no model"),
     ] {
-        let port = world.block();
-        world.manifest("work", &format!("[gateway]\nport = {port}\n"));
+        let (port, _claim) = profile(&world, "work");
         let gateway = serve(port, vec![begun.clone(), last]);
         let call =
             ["--profile", "work", "--json", "gateway", "call", "agent", "--params", r#"{"message":"hi"}"#];

@@ -1,10 +1,13 @@
 //! A gateway of the test's own, which answers each call as it was scripted and remembers who asked for what.
 
+use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
+
+use super::world::World;
 
 /// What it answers to a method that it is asked for the n-th time, from 0: answers, and events among them.
 pub type Script = fn(&str, usize) -> Vec<Value>;
@@ -18,11 +21,25 @@ pub struct Call {
 }
 
 /// The gateway; it serves until the test ends.
-pub struct Gateway(Arc<Mutex<Vec<Call>>>);
+pub struct Gateway {
+    calls: Arc<Mutex<Vec<Call>>>,
+    _claim: File,
+}
+
+/// A profile `name` with a manifest, and the claim on its state directory, held by this test as its gateway would.
+pub fn profile(world: &World, name: &str) -> (u16, File) {
+    let port = world.block();
+    world.manifest(name, &format!("[gateway]\nport = {port}\n"));
+    world.private(&world.state(name));
+    let claim = File::open(world.state(name)).unwrap();
+    claim.try_lock().unwrap();
+    (port, claim)
+}
 
 impl Gateway {
-    /// One on `port`.
-    pub fn new(port: u16, script: Script) -> Gateway {
+    /// The gateway of a new profile `name`.
+    pub fn of(world: &World, name: &str, script: Script) -> Gateway {
+        let (port, claim) = profile(world, name);
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let calls = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&calls);
@@ -32,12 +49,12 @@ impl Gateway {
                 std::thread::spawn(move || serve(stream, script, &calls));
             }
         });
-        Gateway(calls)
+        Gateway { calls, _claim: claim }
     }
 
     /// All calls so far.
     pub fn calls(&self) -> Vec<Call> {
-        self.0.lock().unwrap().clone()
+        self.calls.lock().unwrap().clone()
     }
 
     /// The same, as methods with the scopes of their connections.

@@ -300,3 +300,11 @@ fn incident_f1_another_process_of_this_user_on_a_managed_profiles_port_is_told_n
     fs::write(file, text.replace(&format!("port = {port}"), &format!("port = {}", impostor.port))).unwrap();
     is_told_nothing(&world, &impostor);
 }
+
+#[test]
+fn incident_f1_a_process_of_this_user_on_the_port_of_a_managed_profile_that_does_not_run_is_told_nothing() {
+    let world = World::new();
+    with_secret(&world);
+    let impostor = Trap::of(None, world.fake("work", "", "", &[]), None);
+    is_told_nothing(&world, &impostor);
+}

@@ -18,9 +18,7 @@ fn accepted() -> Value {
 
 fn world(script: Script) -> (World, Gateway) {
     let world = World::new();
-    let port = world.block();
-    world.manifest("work", &format!("[gateway]\nport = {port}\n"));
-    let gateway = Gateway::new(port, script);
+    let gateway = Gateway::of(&world, "work", script);
     (world, gateway)
 }
 
