@@ -93,9 +93,8 @@ impl Capture {
         if let Some((reader, _)) = &self.reading {
             // The run is over, but what it wrote last may not have been announced yet. One that escaped its
             // group may write on for ever, so there is an end to the turns.
-            let mut chunk = vec![0; CHUNK_BYTES];
             let mut turns = 0..LAST_TURNS;
-            let mut turn = || drain(sink, &mut chunk, |chunk| output::read_now(reader, chunk));
+            let mut turn = || drain(sink, |chunk| output::read_now(reader, chunk));
             while turns.next().is_some() && turn() == Flow::More {}
         }
         sink.end_line();
@@ -109,11 +108,10 @@ fn lost(lines: u64) -> String {
 }
 
 async fn read_on(reader: Arc<pipe::Receiver>, sink: Arc<Mutex<Sink>>) {
-    let mut chunk = vec![0; CHUNK_BYTES];
     while reader.readable().await.is_ok() {
         let flow = {
             let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
-            drain(&mut sink, &mut chunk, |chunk| reader.try_read(chunk))
+            drain(&mut sink, |chunk| reader.try_read(chunk))
         };
         if flow == Flow::Closed {
             return;
@@ -135,9 +133,11 @@ enum Flow {
 }
 
 /// Moves what the pipe holds, at most as much as it can hold at once: then the others get their turn.
-fn drain(sink: &mut Sink, chunk: &mut [u8], mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) -> Flow {
+fn drain(sink: &mut Sink, mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) -> Flow {
+    // On the stack: a hundred gateways that say nothing need no room for what they would say.
+    let mut chunk = [0; CHUNK_BYTES];
     for _ in 0..8 {
-        match read(chunk) {
+        match read(&mut chunk) {
             Ok(0) => return Flow::Closed,
             Ok(length) => sink.take(&chunk[..length]),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Flow::Empty,

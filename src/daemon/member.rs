@@ -202,13 +202,14 @@ impl Member {
     pub fn target(&self, setup: &Setup) -> Option<Target> {
         let live = self.live.as_ref()?;
         // A profile whose files cannot be read any more goes on all the same.
-        let credential = self.profile.as_ref().map(|profile| prepare::credential(setup, profile));
+        let way = self.profile.as_ref().map(|profile| Door::of(setup, profile, live.record.ready));
+        let (credential, door) = way.unwrap_or((Credential::None, Door::Plain));
         Some(Target {
             port: live.record.port,
             leader: live.pid,
             ready: live.record.ready,
-            credential: credential.unwrap_or(Credential::None),
-            door: self.profile.as_ref().map_or(Door::Plain, |profile| Door::of(setup, profile)),
+            credential,
+            door,
             is_link: live.record.runtime == Runtime::Link,
         })
     }

@@ -16,7 +16,6 @@ use super::census::{self, HOST_LOCK};
 use super::confining::{self, Held};
 use super::sharing::sharings;
 use super::{after, holder, journal, leftovers, linking, real};
-use crate::access::{Asked, Credential, lookup, target};
 use crate::base::record::{Isolation, Runtime};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::conflict::host::{PrimaryClaim, primary_refusal};
@@ -27,7 +26,7 @@ use crate::host::output::{self, Output};
 use crate::host::{crash, files, foreign, inherit, process, slot, socket};
 use crate::profile::isolation::Sharing;
 use crate::profile::resolved::{Restart as Wish, RuntimeChoice};
-use crate::profile::{Disk, Environment, Profile, Registry, SecretSource, child_env, launch as words};
+use crate::profile::{Disk, Environment, Profile, Registry, child_env, launch as words};
 use crate::supervise::{Policy, Restart, order};
 
 /// How this program looks at the disk.
@@ -357,20 +356,6 @@ pub fn coming_up(setup: &Setup) -> Result<Vec<(ProfileName, Vec<ProfileName>)>> 
     let mut wishes = after::wishes(&registry)?;
     let sorted = order::sorted(&names, &wishes);
     Ok(sorted.into_iter().map(|name| (name.clone(), wishes.remove(&name).unwrap_or_default())).collect())
-}
-
-/// What opens the profile's gateway; nothing when its configuration cannot be read, which the gateway itself
-/// will say better.
-pub fn credential(setup: &Setup, profile: &Profile) -> Credential {
-    credential_of(&setup.environment, profile).unwrap_or(Credential::None)
-}
-
-fn credential_of(environment: &Environment, profile: &Profile) -> Result<Credential> {
-    let registry = Registry::new(DISK, environment)?;
-    let config = registry.config(&profile.paths.config_path)?;
-    let follow = |source: &SecretSource| lookup::look_up(source, &config, environment, DISK.read);
-    target::for_profile(&Asked::default(), profile, &config, environment, None, &follow)
-        .map(|target| target.credential)
 }
 
 /// How `profile` wants a gateway of this runtime to be looked after.

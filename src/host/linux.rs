@@ -3,17 +3,21 @@
 mod cgroup;
 mod dossier;
 mod heap;
+mod lines;
 mod traffic;
 mod tree;
 
 pub use cgroup::is_delegated;
-pub use dossier::{ended_for_memory, share_of_memory, sockets_on, spare_me_before, status_files, threads};
+pub use dossier::{
+    ended_for_memory, resident, share_of_memory, sockets_on, spare_me_before, status_files, threads,
+};
 pub use heap::{give_back_memory, keep_one_heap};
+pub use lines::{command_line, command_lines};
 pub use traffic::bytes_moved;
 pub use tree::{children, gains_nothing, is_running, parent, variable_of};
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -27,7 +31,7 @@ use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use nix::sys::signal::Signal;
 use nix::time::ClockId;
 
-use super::census::{Details, Line};
+use super::census::Details;
 use super::socket::Listener;
 use crate::base::Exit;
 
@@ -41,6 +45,14 @@ fn stat_field(pid: u32, field: usize) -> Option<u64> {
 /// When the kernel started `pid`, in clock ticks since boot.
 pub fn start_time(pid: u32) -> Option<u64> {
     stat_field(pid, 22)
+}
+
+/// When the kernel started `pid`, as [`start_time`], if it is running: see [`is_running`].
+pub fn running_since(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = text.get(text.rfind(')')? + 2..)?.split_ascii_whitespace();
+    let runs = fields.next().is_some_and(|state| !matches!(state, "Z" | "X" | "x"));
+    fields.nth(18).filter(|_| runs)?.parse().ok()
 }
 
 /// The process group of `pid`.
@@ -144,19 +156,19 @@ pub fn own_image() -> PathBuf {
 /// When the kernel's socket diagnostics cannot be asked.
 pub fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
     let wanted = |any: SocketId| SocketId { source_port: port.unwrap_or(0), ..any };
-    let mut found = dump(AF_INET, wanted(SocketId::new_v4()))?;
+    let mut socket = netlink_sys::Socket::new(NETLINK_SOCK_DIAG)?;
+    socket.bind_auto()?;
+    socket.connect(&netlink_sys::SocketAddr::new(0, 0))?;
+    let mut found = dump(&socket, AF_INET, wanted(SocketId::new_v4()))?;
     // A kernel without IPv6 has no such listeners; that is no error.
-    found.extend(dump(AF_INET6, wanted(SocketId::new_v6())).unwrap_or_default());
+    found.extend(dump(&socket, AF_INET6, wanted(SocketId::new_v6())).unwrap_or_default());
     // The kernel is asked for one port, but is free to tell of all.
     found.retain(|listener| port.is_none_or(|port| listener.port == port));
     Ok(found)
 }
 
 /// Asks the kernel for all listening TCP sockets of one address family (sock_diag(7)).
-fn dump(family: u8, socket_id: SocketId) -> io::Result<Vec<Listener>> {
-    let mut socket = netlink_sys::Socket::new(NETLINK_SOCK_DIAG)?;
-    socket.bind_auto()?;
-    socket.connect(&netlink_sys::SocketAddr::new(0, 0))?;
+fn dump(socket: &netlink_sys::Socket, family: u8, socket_id: SocketId) -> io::Result<Vec<Listener>> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_DUMP;
     let request = InetRequest {
@@ -253,49 +265,6 @@ pub fn same_program(pid: u32) -> bool {
     let identity = |path: String| super::files::identity(Path::new(&path));
     identity(format!("/proc/{pid}/exe")).is_some_and(|other| Some(other) == identity("/proc/self/exe".into()))
 }
-
-/// The command lines that contain `word` anywhere; kernel threads have none.
-pub fn command_lines(word: &str) -> Vec<Line> {
-    let pids: Vec<u32> = pids().collect();
-    // The kernel takes its time to fetch each line from the process itself: half of them on a thread of their own.
-    let (these, those) = pids.split_at(pids.len() / 2);
-    let (mut lines, rest) = std::thread::scope(|scope| {
-        let rest = scope.spawn(|| lines_among(those, word));
-        (lines_among(these, word), rest.join())
-    });
-    lines.extend(rest.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-    lines
-}
-
-fn lines_among(pids: &[u32], word: &str) -> Vec<Line> {
-    // One buffer and mostly one read each: there are hundreds of them, and their sizes are not known before. Words
-    // are made of the few that matter only.
-    let mut text = vec![0; COMMAND_LINE_BYTES];
-    let finder = |text: &[u8]| text.windows(word.len().max(1)).any(|window| window == word.as_bytes());
-    let line = |pid: &u32| {
-        read_command_line(*pid, &mut text).filter(|text| finder(text)).map(|text| words(*pid, text))
-    };
-    pids.iter().filter_map(line).collect()
-}
-
-/// The command line of `pid`.
-pub fn command_line(pid: u32) -> Option<Line> {
-    read_command_line(pid, &mut vec![0; COMMAND_LINE_BYTES]).map(|text| words(pid, text))
-}
-
-fn read_command_line(pid: u32, text: &mut [u8]) -> Option<&[u8]> {
-    let mut file = fs::File::open(format!("/proc/{pid}/cmdline")).ok()?;
-    let length = file.read(text).ok().filter(|length| *length > 0)?;
-    text.get(..length)
-}
-
-fn words(pid: u32, text: &[u8]) -> Line {
-    let words = text.split(|byte| *byte == 0);
-    Line { pid, argv: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect() }
-}
-
-/// How much of a command line is read, in bytes: program, profile and port of a gateway come first.
-const COMMAND_LINE_BYTES: usize = 16 * 1024;
 
 /// Whether `/proc` is mounted so that it hides other users' processes: the first one's command line is for all to read
 /// otherwise.

@@ -187,8 +187,7 @@ impl Record {
         self.boot_id == system::boot_id()
             && self.pid_namespace == system::pid_namespace()
             && self.start_time.is_some()
-            && self.start_time == system::start_time(self.pid)
-            && system::is_running(self.pid)
+            && self.start_time == system::running_since(self.pid)
     }
 }
 

@@ -34,6 +34,11 @@ pub fn start_time(pid: u32) -> Option<u64> {
     system.process(pid).map(sysinfo::Process::start_time)
 }
 
+/// The same, if it is running.
+pub fn running_since(pid: u32) -> Option<u64> {
+    start_time(pid).filter(|_| is_running(pid))
+}
+
 /// How many bytes a process has read and written: this system tells of disks only.
 pub fn bytes_moved(_pid: u32) -> Option<u64> {
     None
@@ -291,6 +296,11 @@ pub fn share_of_memory(pid: u32) -> Option<u64> {
     let pid = Pid::from_u32(pid);
     let system = look(ProcessesToUpdate::Some(&[pid]), ProcessRefreshKind::nothing().with_memory())?;
     system.process(pid).map(sysinfo::Process::memory)
+}
+
+/// The resident memory of `pid` in bytes.
+pub fn resident(pid: u32) -> Option<u64> {
+    share_of_memory(pid)
 }
 
 /// The value of `name` in the environment that `pid` began with.

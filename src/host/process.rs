@@ -303,10 +303,16 @@ pub fn own_memory() -> u64 {
     usage(&[std::process::id()]).memory_bytes
 }
 
-/// Memory of `leader` and its tree in bytes, shared pages counted by their share. May take milliseconds for a large
-/// one: not for the loop.
-pub fn memory_of_tree(leader: u32) -> u64 {
-    system::tree(leader).into_iter().filter_map(system::share_of_memory).sum()
+/// Memory of `leader` and its tree in bytes. Shared pages count in each member, and by their share where it comes to
+/// that: where the sum is not well below `mark`, which is 0 for none. Then it may take milliseconds for a large one: not
+/// for the loop.
+pub fn memory_of_tree(leader: u32, mark: u64) -> u64 {
+    let tree = system::tree(leader);
+    let whole = tree.iter().filter_map(|pid| system::resident(*pid)).sum();
+    if whole < mark - mark / 4 || mark == 0 {
+        return whole;
+    }
+    tree.into_iter().filter_map(system::share_of_memory).sum()
 }
 
 /// How many processes the kernel has ended for want of memory since boot; `None` where it does not tell.

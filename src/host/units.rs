@@ -35,8 +35,9 @@ pub const SYSTEM_FOLDERS: [&str; 5] = [
 pub const SHARED_USER_FOLDERS: [&str; 4] =
     ["/etc/systemd/user", "/run/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"];
 
-/// The services in `folders`, the ones that win first; a name counts once.
-pub fn services(folders: &[PathBuf]) -> Vec<UnitFile> {
+/// The services in `folders`, the ones that win first, as far as `matters` says so; a name counts once. What does not
+/// matter is forgotten at once, and not looked for among the wishes.
+pub fn services(folders: &[PathBuf], matters: impl Fn(&UnitFile) -> bool) -> Vec<UnitFile> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     let mut places = BTreeSet::new();
@@ -45,26 +46,29 @@ pub fn services(folders: &[PathBuf]) -> Vec<UnitFile> {
         folders.iter().filter(|folder| files::identity(folder).is_some_and(|place| places.insert(place)));
     let listings: Vec<(&PathBuf, Vec<String>)> =
         distinct.map(|folder| (folder, files::entries(folder).unwrap_or_default())).collect();
-    let wanted = wanted(&listings);
     for (folder, names) in &listings {
         for name in names.iter().filter(|name| name.ends_with(".service")) {
-            if seen.insert(name.clone()) {
-                found.push(read(&folder.join(name), name, &listings, wanted.contains(name)));
+            if seen.insert(name) {
+                let file = read(&folder.join(name), name, &listings);
+                found.extend(Some(file).filter(&matters));
             }
         }
+    }
+    for file in &mut found {
+        file.enabled = is_wanted(&file.name, &listings);
     }
     found
 }
 
-/// The names that some target's folder of wishes holds.
-fn wanted(listings: &[(&PathBuf, Vec<String>)]) -> BTreeSet<String> {
-    let wishes = |name: &&String| name.ends_with(".wants") || name.ends_with(".requires");
-    let folders =
+/// Whether some target's folder of wishes holds `name`.
+fn is_wanted(name: &str, listings: &[(&PathBuf, Vec<String>)]) -> bool {
+    let wishes = |entry: &&String| entry.ends_with(".wants") || entry.ends_with(".requires");
+    let mut folders =
         listings.iter().flat_map(|(folder, names)| names.iter().filter(wishes).map(|n| folder.join(n)));
-    folders.flat_map(|folder| files::entries(&folder).unwrap_or_default()).collect()
+    folders.any(|folder| fs::symlink_metadata(folder.join(name)).is_ok())
 }
 
-fn read(path: &Path, name: &str, listings: &[(&PathBuf, Vec<String>)], enabled: bool) -> UnitFile {
+fn read(path: &Path, name: &str, listings: &[(&PathBuf, Vec<String>)]) -> UnitFile {
     let mut texts: Vec<String> = files::read(path).ok().flatten().into_iter().collect();
     // Only what is empty can be a link to `/dev/null`.
     let masked = texts.first().is_none_or(String::is_empty)
@@ -80,7 +84,7 @@ fn read(path: &Path, name: &str, listings: &[(&PathBuf, Vec<String>)], enabled: 
             texts.extend(parts.filter_map(|part| files::read(&folder.join(part)).ok().flatten()));
         }
     }
-    UnitFile { name: name.to_owned(), path: path.to_path_buf(), texts, masked, enabled }
+    UnitFile { name: name.to_owned(), path: path.to_path_buf(), texts, masked, enabled: false }
 }
 
 /// The property lists in `folder`, with their bytes.
@@ -109,7 +113,13 @@ mod tests {
         fs::write(own.join("a.service.d/note.txt"), "no").unwrap();
         std::os::unix::fs::symlink("/dev/null", own.join("b.service")).unwrap();
         std::os::unix::fs::symlink("../a.service", own.join("default.target.wants/a.service")).unwrap();
-        let found = services(&[own.clone(), shared]);
+        let [all, some] = [true, false].map(|all| {
+            services(&[own.clone(), shared.clone()], |file| {
+                all || file.texts.iter().any(|text| text == "own")
+            })
+        });
+        assert_eq!(some, all[..1]);
+        let found = all;
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].texts.join(" ").as_str(), found[0].enabled), ("own ten twenty", true));
         assert_eq!((found[1].name.as_str(), found[1].masked, found[1].enabled), ("b.service", true, false));

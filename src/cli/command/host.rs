@@ -96,8 +96,8 @@ fn found_units(environment: &Environment, user: Option<&str>) -> Result<Vec<Foun
     let user_folders: Vec<PathBuf> = own.into_iter().chain(shared).collect();
     let reader = Reader { home: home.to_str(), user };
     let root = Reader { home: Some("/root"), user: Some("root") };
-    let user_units = units::services(&user_folders);
-    let system_units = units::services(&SYSTEM_FOLDERS.map(PathBuf::from));
+    let user_units = units::services(&user_folders, may_matter);
+    let system_units = units::services(&SYSTEM_FOLDERS.map(PathBuf::from), may_matter);
     let mut found: Vec<FoundUnit> =
         user_units.iter().filter_map(|file| from_systemd(file, Scope::User, reader)).collect();
     found.extend(system_units.iter().filter_map(|file| from_systemd(file, Scope::System, root)));
@@ -111,15 +111,17 @@ fn found_units(environment: &Environment, user: Option<&str>) -> Result<Vec<Foun
     Ok(found)
 }
 
+/// Whether a file is worth a closer look.
+fn may_matter(file: &UnitFile) -> bool {
+    let packaged = DISTRIBUTION.iter().any(|folder| file.path.starts_with(folder));
+    !packaged || file.texts.iter().any(|text| MARKERS.iter().any(|marker| text.contains(marker)))
+}
+
 fn from_systemd(file: &UnitFile, scope: Scope, reader: Reader<'_>) -> Option<FoundUnit> {
     if FileKind::of(&file.name) != FileKind::Service {
         return None;
     }
     let texts: Vec<&str> = file.texts.iter().map(String::as_str).collect();
-    let packaged = DISTRIBUTION.iter().any(|folder| file.path.starts_with(folder));
-    if packaged && !texts.iter().any(|text| MARKERS.iter().any(|marker| text.contains(marker))) {
-        return None;
-    }
     let mut unit = Unit::read(&file.name, &texts, file.masked, reader);
     for path in unit.environment_files.clone() {
         if let Ok(Some(text)) = files::read(Path::new(&path)) {

@@ -36,6 +36,7 @@ impl Driver {
         self.notice_absence();
         let now = self.clock.now();
         let names: Vec<ProfileName> = self.members.keys().cloned().collect();
+        let mut scales = Vec::new();
         for name in names {
             let policy = self.policy(&name);
             let watched = matches!(self.fleet.state(&name), Some(State::Ready | State::Degraded));
@@ -49,12 +50,8 @@ impl Driver {
             let (run, leader, notes) = (live.run, live.pid, self.notes.clone());
             let group = live.track.group().cloned();
             let Some(target) = member.target(&self.setup) else { continue };
-            let (weighing, weighed) = (self.notes.clone(), name.clone());
-            tokio::task::spawn_blocking(move || {
-                let bytes = group.and_then(|group| group.memory_bytes());
-                let bytes = bytes.unwrap_or_else(|| process::memory_of_tree(leader));
-                let _ = weighing.send(Note::Weighed(weighed, run, bytes));
-            });
+            let mark = member.profile.as_ref().map_or(0, |profile| profile.supervise.memory_high.0);
+            scales.push((name.clone(), run, leader, group, mark));
             tokio::spawn(async move {
                 let mut look = ready::look(&target, ask.limit).await;
                 if !look.seen.is_ready() {
@@ -64,6 +61,18 @@ impl Driver {
                 let _ = notes.send(Note::Probed(name, run, ask.number, Box::new(look)));
             });
         }
+        if scales.is_empty() {
+            return;
+        }
+        // One after the other: a hundred at once would be a hundred threads.
+        let notes = self.notes.clone();
+        tokio::task::spawn_blocking(move || {
+            for (name, run, leader, group, mark) in scales {
+                let bytes = group.and_then(|group| group.memory_bytes());
+                let bytes = bytes.unwrap_or_else(|| process::memory_of_tree(leader, mark));
+                let _ = notes.send(Note::Weighed(name, run, bytes));
+            }
+        });
     }
 
     /// Takes what a round showed.

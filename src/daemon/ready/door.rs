@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::access::lookup;
-use crate::base::{Pins, Result};
+use crate::access::{Asked, Credential, lookup, target};
+use crate::base::Pins;
 use crate::daemon::{DISK, Setup};
 use crate::link::gateway::{Opening, Trouble};
 use crate::link::http::{self, Answer};
 use crate::link::tls::{Mistrust, Trust};
-use crate::profile::resolved::Transport;
-use crate::profile::{Profile, Registry};
+use crate::profile::resolved::{Ready, Transport};
+use crate::profile::{Environment, GatewayConfig, Profile, Registry, SecretSource};
 
 /// As whom the gateway answers.
 const HOST: &str = "127.0.0.1";
@@ -43,22 +43,33 @@ pub enum Knock {
 }
 
 impl Door {
-    /// The door of `profile`, as its configuration is now. One that cannot be read leaves what it was at the start.
-    pub fn of(setup: &Setup, profile: &Profile) -> Door {
-        Door::read(setup, profile).unwrap_or(Door::Plain)
-    }
-
-    fn read(setup: &Setup, profile: &Profile) -> Result<Door> {
-        if let Some(remote) = &profile.remote {
-            let pins = remote.tls_fingerprint.clone().filter(|_| remote.transport == Transport::Ssh);
-            return Ok(pins.map_or(Door::Plain, Door::Pinned));
+    /// The way to the gateway of `profile`: what opens it, and by which door, as its configuration, read once, is now.
+    /// One that cannot be read has neither: the gateway itself will say it better. Where `ready` asks for nothing that
+    /// needs them, nobody looks.
+    pub fn of(setup: &Setup, profile: &Profile, ready: Ready) -> (Credential, Door) {
+        if ready == Ready::Tcp {
+            return (Credential::None, Door::Plain);
         }
         let environment = &setup.environment;
-        let config = Registry::new(DISK, environment)?.config(&profile.paths.config_path)?;
-        if !config.tls.enabled {
-            return Ok(Door::Plain);
+        let registry = Registry::new(DISK, environment);
+        let config = registry.and_then(|registry| registry.config(&profile.paths.config_path));
+        let door = Door::read(profile, config.as_ref().ok(), environment);
+        let credential = config.ok().filter(|_| ready == Ready::Gateway).and_then(|config| {
+            let follow = |source: &SecretSource| lookup::look_up(source, &config, environment, DISK.read);
+            target::for_profile(&Asked::default(), profile, &config, environment, None, &follow).ok()
+        });
+        (credential.map_or(Credential::None, |target| target.credential), door)
+    }
+
+    fn read(profile: &Profile, config: Option<&GatewayConfig>, environment: &Environment) -> Door {
+        if let Some(remote) = &profile.remote {
+            let pins = remote.tls_fingerprint.clone().filter(|_| remote.transport == Transport::Ssh);
+            return pins.map_or(Door::Plain, Door::Pinned);
         }
-        Ok(Door::Tls(lookup::own_certificate(profile, &config, environment)))
+        match config.filter(|config| config.tls.enabled) {
+            Some(config) => Door::Tls(lookup::own_certificate(profile, config, environment)),
+            None => Door::Plain,
+        }
     }
 
     /// Goes through the door with `opening`, a connection to `port` that has not said anything yet.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 
+use nix::unistd::{SysconfVar, sysconf};
+
 use crate::host::dossier::{SOCKETS_MAX, Socket, THREADS_MAX, Thread};
 
 /// Longest text that is kept of one file, in bytes.
@@ -92,6 +94,13 @@ pub fn share_of_memory(pid: u32) -> Option<u64> {
     let rollup = text(&format!("/proc/{pid}/smaps_rollup"), TEXT_BYTES)?;
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
+/// The resident memory of `pid` in bytes, shared pages included: the kernel has the number ready.
+pub fn resident(pid: u32) -> Option<u64> {
+    let pages = text(&format!("/proc/{pid}/statm"), TEXT_BYTES)?;
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok()??;
+    Some(pages.split(' ').nth(1)?.parse::<u64>().ok()? * u64::try_from(page).ok()?)
 }
 
 /// How many processes the kernel has ended for want of memory since boot, in any cgroup.
