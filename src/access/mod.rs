@@ -5,6 +5,7 @@
 pub mod credential;
 pub mod endpoint;
 pub mod lookup;
+pub mod own_tls;
 pub mod peer;
 pub mod reach;
 pub mod scope;

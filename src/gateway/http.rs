@@ -15,7 +15,7 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 use serde_json::json;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::hub::Hub;
 use super::load::EventLoop;
@@ -34,9 +34,10 @@ const PAGE: &str = "OpenClaw gateway (embedded). It speaks Gateway protocol v4 o
 pub type Answer = Response<Full<Bytes>>;
 
 /// Answers the requests of one connection until it ends or becomes a WebSocket.
-pub async fn connection(hub: Rc<Hub>, stream: TcpStream, peer: SocketAddr) {
-    // A frame is small and waited for.
-    let _ = stream.set_nodelay(true);
+pub async fn connection<S>(hub: Rc<Hub>, stream: S, peer: SocketAddr)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request| {
         let answer = route(&hub, peer, request);
         async move { Ok::<_, Infallible>(answer) }

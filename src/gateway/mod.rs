@@ -4,6 +4,7 @@
 //! | file | its part |
 //! | --- | --- |
 //! | `mod`, `ticker` | the listeners, the rhythm, the end |
+//! | `tls`, `certificate` | TLS, where it is switched on |
 //! | `http`, `upgrade` | probes, and the way into a WebSocket |
 //! | `session`, `conversation` | one connection, over any byte stream |
 //! | `connect`, `admission`, `dispatch`, `origin`, `scope`, `shape`, `throttle` | its decisions, pure |
@@ -11,6 +12,7 @@
 //! | `hub`, `presence`, `load` | what all connections share |
 
 mod admission;
+mod certificate;
 mod connect;
 mod conversation;
 pub mod date;
@@ -30,6 +32,7 @@ mod session;
 mod shape;
 mod throttle;
 mod ticker;
+mod tls;
 mod upgrade;
 
 use std::io::{self, ErrorKind};
@@ -41,6 +44,7 @@ use tokio::task::{LocalSet, spawn_local};
 
 pub use log::{LogFile, LogLayer};
 pub use options::{Auth, Limits, Options};
+pub use tls::Tls;
 
 use crate::base::{Error, Kind, Result};
 use hub::Hub;
@@ -61,6 +65,9 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
     let hub = Hub::new(options);
     let (profile, version) = (&hub.options.profile, &hub.options.version);
     tracing::info!(target: "gateway", %profile, version, port, auth = hub.options.auth.mode(), "listening");
+    if let Some(tls) = &hub.options.tls {
+        tracing::info!(target: "gateway/tls", "the port speaks TLS only and shows {}", tls.describe());
+    }
     LocalSet::new()
         .run_until(async {
             let ticker = spawn_local(ticker::run(Rc::clone(&hub)));
@@ -140,7 +147,7 @@ impl Listeners {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    spawn_local(http::connection(Rc::clone(hub), stream, peer));
+                    spawn_local(tls::connection(Rc::clone(hub), stream, peer));
                 }
                 Err(error) => {
                     tracing::warn!(target: "gateway", "a connection could not be taken: {error}");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::log::LogFile;
+use super::tls::Tls;
 use crate::base::{ProfileName, Secret};
 use crate::wire::limits;
 
@@ -78,6 +79,8 @@ pub struct Options {
     pub config_path: String,
     /// How clients prove that they may come in.
     pub auth: Auth,
+    /// TLS, where the port speaks nothing else.
+    pub tls: Option<Tls>,
     /// Its own log, for `logs.tail`.
     pub log: LogFile,
     /// Sizes and times.

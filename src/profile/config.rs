@@ -116,6 +116,10 @@ pub struct TlsConfig {
     pub cert_path: Option<String>,
     /// Its key, as written.
     pub key_path: Option<String>,
+    /// Further certificates, as written.
+    pub ca_path: Option<String>,
+    /// Whether the gateway may make its certificate.
+    pub auto_generate: Option<bool>,
 }
 
 /// What this program needs of an `openclaw.json`; the default stands for "there is no such file".
@@ -190,6 +194,8 @@ impl GatewayConfig {
                 enabled: tls.child("enabled").boolean()?.unwrap_or(false),
                 cert_path: tls.child("certPath").text()?,
                 key_path: tls.child("keyPath").text()?,
+                ca_path: tls.child("caPath").text()?,
+                auto_generate: tls.child("autoGenerate").boolean()?,
             },
             workspace: agents.child("defaults").object()?.child("workspace").text()?,
             env: variables(root.get("env")),

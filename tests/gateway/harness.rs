@@ -53,6 +53,7 @@ impl Gateway {
             state_dir: home.path().display().to_string(),
             config_path: home.path().join("openclaw.json").display().to_string(),
             auth: Auth::Token(Secret::new(TOKEN)),
+            tls: None,
             log: log.clone(),
             limits: Limits { penalty: Duration::from_millis(1), ..Limits::default() },
             ready: Some(ready),

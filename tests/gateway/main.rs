@@ -12,4 +12,5 @@ mod harness;
 mod http;
 mod limits;
 mod schema;
+mod tls;
 mod ws;

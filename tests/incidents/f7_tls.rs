@@ -89,3 +89,36 @@ fn incident_f7_an_expired_certificate_of_its_own_and_a_plain_gateway_are_up_too(
     warned(&world, "plain", pid(&plain), None);
     health(&world, "plain").ok();
 }
+
+/// Sets `gateway.tls` of a profile with a gateway of our own.
+fn set_tls(world: &World, name: &str, tls: Value) {
+    let file = world.state(name).join("openclaw.json");
+    let mut config: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    config["gateway"]["tls"] = tls;
+    fs::write(file, config.to_string()).unwrap();
+}
+
+#[test]
+fn incident_f7_the_embedded_gateway_has_tls_of_its_own_and_takes_up_a_renewed_certificate() {
+    let world = World::new();
+    let name = world.name("own");
+    world.run(&["profile", "create", &name, "--runtime", "embedded"]).ok();
+    set_tls(&world, &name, json!({ "enabled": true, "keyPath": "/nowhere/key.pem" }));
+    let error = world.run(&["--profile", &name, "gateway", "run", "--json"]).refused(78, "tls_invalid");
+    assert!(error["message"].as_str().unwrap().contains("gateway.tls.certPath"), "{error}");
+    set_tls(&world, &name, json!({ "enabled": true }));
+    let status = world.start(&name);
+    for layer in ["tcp", "http", "challenge", "hello"] {
+        assert_eq!(status["probe"][layer], true, "{layer}: {status}");
+    }
+    assert!(status["url"].as_str().unwrap().starts_with("wss://"), "{status}");
+    health(&world, &name).ok();
+    let folder = world.state(&name).join("gateway/tls");
+    let new = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(folder.join("gateway-cert.pem"), new.cert.pem()).unwrap();
+    fs::write(folder.join("gateway-key.pem"), new.signing_key.serialize_pem()).unwrap();
+    health(&world, &name).ok();
+    let after = world.show(&name);
+    assert_eq!((&after["state"], pid(&after)), (&json!("ready"), pid(&status)), "{after}");
+    assert_eq!(after["restarts"], 0, "{after}");
+}

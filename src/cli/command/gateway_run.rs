@@ -6,11 +6,12 @@ use std::ffi::OsString;
 use std::io;
 
 use super::supervisor_run::stop_signal;
+use crate::access::own_tls::own_tls;
 use crate::access::{Credential, credential, lookup};
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, block_on, chosen, survey};
 use crate::daemon::{self, Chosen, DISK, Held, Occasion};
-use crate::gateway::{self, Auth, Limits, LogFile, LogLayer, Options};
+use crate::gateway::{self, Auth, Limits, LogFile, LogLayer, Options, Tls};
 use crate::host::confine as kernel;
 use crate::host::inherit::{self, CLAIM_VARIABLE};
 use crate::host::lock::{self, Claim, Record};
@@ -102,6 +103,7 @@ fn become_it(
 fn embedded(registry: &Registry<'_>, profile: &Profile) -> Result<()> {
     process::settle();
     let auth = auth_of(registry, profile)?;
+    let tls = tls_of(registry, profile)?;
     let directory = profile.paths.state_dir.join("logs");
     files::private_dir(&directory)?;
     let log = LogFile::new(RotatingFile::open(directory.join("gateway.log"), LOG_BYTES, LOGS_KEPT)?);
@@ -113,6 +115,7 @@ fn embedded(registry: &Registry<'_>, profile: &Profile) -> Result<()> {
         state_dir: profile.paths.state_dir.display().to_string(),
         config_path: profile.paths.config_path.display().to_string(),
         auth,
+        tls,
         log,
         limits: Limits::default(),
         ready: None,
@@ -122,6 +125,13 @@ fn embedded(registry: &Registry<'_>, profile: &Profile) -> Result<()> {
         "port_in_use" => daemon::port_taken(profile).unwrap_or(error),
         _ => error,
     })
+}
+
+/// The embedded gateway's own TLS, where its configuration switches it on.
+fn tls_of(registry: &Registry<'_>, profile: &Profile) -> Result<Option<Tls>> {
+    let config = registry.config(&profile.paths.config_path)?;
+    let files = own_tls(profile, &config, registry.environment())?;
+    files.map(|files| Tls::open(files).map_err(|error| error.profile(&profile.name))).transpose()
 }
 
 /// How the embedded gateway authenticates, by the profile's own configuration alone.
