@@ -94,6 +94,18 @@ impl Policy {
         (now + self.start_timeout).min(last)
     }
 
+    /// Whether one more unasked launch at `at` is within the hour's budget, where one counts.
+    pub fn allows(&self, attempts: &Attempts, at: Moment) -> bool {
+        self.endless || attempts.allow(at, self.budget())
+    }
+
+    /// Notes an unasked launch. What is not counted is not kept either.
+    pub fn note(&self, attempts: &mut Attempts, at: Moment) {
+        if !self.endless {
+            attempts.note(at);
+        }
+    }
+
     /// The budget of an hour, within what counting can hold.
     pub fn budget(&self) -> u32 {
         self.restarts_per_hour.min(RESTARTS_PER_HOUR_MAX)

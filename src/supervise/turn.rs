@@ -108,7 +108,7 @@ impl<'a> Turn<'a> {
 
     /// It counts as an unasked launch: one that replaces itself without end is ended when the hour's budget is.
     pub(super) fn replaced(&mut self) {
-        let spent = !self.within_budget(self.now);
+        let spent = !self.policy.allows(&self.instance.attempts, self.now);
         self.note_attempt();
         self.instance.run = self.instance.run.next();
         match spent {
@@ -222,7 +222,7 @@ impl<'a> Turn<'a> {
             false => self.policy.delay_min,
         };
         let at = self.now + wait;
-        if !self.within_budget(at) {
+        if !self.policy.allows(&self.instance.attempts, at) {
             let restarts_per_hour = self.policy.budget();
             return self.give_up(GiveUp::BudgetSpent { restarts_per_hour }, reason);
         }
@@ -242,15 +242,8 @@ impl<'a> Turn<'a> {
         (!self.policy.endless && times >= self.policy.same_line.max(2)).then_some(times)
     }
 
-    fn within_budget(&self, at: Moment) -> bool {
-        self.policy.endless || self.instance.attempts.allow(at, self.policy.budget())
-    }
-
     fn note_attempt(&mut self) {
-        // What is not counted is not kept either.
-        if !self.policy.endless {
-            self.instance.attempts.note(self.now);
-        }
+        self.policy.note(&mut self.instance.attempts, self.now);
     }
 
     fn launch(&mut self) {

@@ -91,6 +91,7 @@ pub fn any_policy(random: &mut Random) -> Policy {
     Policy {
         restart: random.pick(&[Restart::Always, Restart::Always, Restart::OnFailure, Restart::Never]),
         restarts_per_hour: random.between(0, 8) as u32,
+        endless: random.between(0, 4) == 0,
         same_line: random.between(2, 6) as u32,
         ..policy
     }

@@ -205,7 +205,7 @@ impl Model {
 
     /// Whether it may be restarted for the memory it takes; then it is.
     pub fn outgrow(&mut self, now: Moment) -> bool {
-        let within = recent(&self.unasked, now) < self.policy.restarts_per_hour as usize;
+        let within = !self.is_spent(now);
         let draining = self.draining;
         let served = |child: &&mut Child| child.is_well() && child.ready.is_some() && within && !draining;
         let Some(child) = self.child.as_mut().filter(served) else { return false };
@@ -244,7 +244,7 @@ impl Model {
 
     /// Its place was taken by a process of its own making: another run, which nobody asked for.
     pub fn replaced(&mut self, now: Moment) {
-        let spent = recent(&self.unasked, now) >= self.policy.restarts_per_hour as usize;
+        let spent = self.is_spent(now);
         self.unasked.push(now);
         let child = self.child.as_mut().expect("only what lives is replaced");
         *child = Child::born(child.run.next(), now, child.let_go, child.rest);
@@ -311,7 +311,12 @@ impl Model {
             Some(_) => 1,
         };
         self.last_words = words;
-        (self.words >= self.policy.same_line).then_some(Bar::Words)
+        (!self.policy.endless && self.words >= self.policy.same_line).then_some(Bar::Words)
+    }
+
+    /// Whether the hour's budget is used up; what waits for something outside has none.
+    fn is_spent(&self, now: Moment) -> bool {
+        !self.policy.endless && recent(&self.unasked, now) >= self.policy.restarts_per_hour as usize
     }
 
     // What the machine does.
@@ -323,8 +328,8 @@ impl Model {
         assert_eq!(self.target(), Intent::Up, "a launch of what is to be down");
         assert_eq!(self.bar, None, "a launch of what was given up");
         if !std::mem::take(&mut self.credit) {
-            let (made, budget) = (recent(&self.unasked, now), self.policy.restarts_per_hour);
-            assert!(made < budget as usize, "{made} unasked launches within an hour, and one more");
+            let made = recent(&self.unasked, now);
+            assert!(!self.is_spent(now), "{made} unasked launches within an hour, and one more");
             self.unasked.push(now);
         }
         self.unasked.retain(|made| now - *made < HOUR);
@@ -337,8 +342,7 @@ impl Model {
             GiveUp::Refused => self.bar == Some(Bar::Refused),
             GiveUp::SameLine { times } => self.bar == Some(Bar::Words) && times == self.words,
             GiveUp::BudgetSpent { .. } => {
-                let spent = recent(&self.unasked, now) >= self.policy.restarts_per_hour as usize;
-                let right = self.bar.is_none() && spent;
+                let right = self.bar.is_none() && self.is_spent(now);
                 self.bar = Some(Bar::Budget);
                 right
             }
