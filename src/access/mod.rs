@@ -12,6 +12,6 @@ pub mod scope;
 pub mod strength;
 pub mod target;
 
-pub use credential::{Credential, CredentialSource};
+pub use credential::{Credential, CredentialSource, Found};
 pub use endpoint::{Endpoint, EndpointSource};
 pub use target::{Asked, Certificate, Listener, Target};

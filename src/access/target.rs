@@ -2,12 +2,15 @@
 //! kept for exactly that place (OPENCLAW.md 7, INCIDENTS F1). Changing one voids the others: a URL that was typed gets
 //! only what was typed with it, one from the environment only what stands beside it.
 
-use super::credential::{Credential, CredentialSource, Lookup, for_environment, for_local, for_remote};
+use super::credential::{
+    Credential, CredentialSource, Found, Lookup, for_environment, for_local, for_remote,
+};
 use super::endpoint::{self, Endpoint, EndpointSource};
 use super::reach;
 use crate::base::{Error, Kind, Pins, ProfileName, Result};
 use crate::profile::config::Mode;
-use crate::profile::{Environment, GatewayConfig, Profile, own_env};
+use crate::profile::remote::Remote;
+use crate::profile::{Environment, GatewayConfig, GatewayUrl, Profile, own_env};
 
 /// What the command line says.
 #[derive(Clone, Debug, Default)]
@@ -210,6 +213,24 @@ pub fn for_profile(
     target.may_use_kept &= asked.credential.is_none();
     check_pins(asked, &target.endpoint)?;
     Ok(target)
+}
+
+/// The target behind a tunnel of this very call, whose near end is `local_port`; `found` was kept for its far end or
+/// typed for it. Tokens that a gateway gave earlier are not used: whose it was is not known.
+pub fn for_tunnel(remote: &Remote, local_port: u16, asked: &Asked, found: Option<Found>) -> Target {
+    let pins = asked.pins.as_ref().or(remote.tls_fingerprint.as_ref());
+    let url = GatewayUrl::loopback(local_port, pins.is_some());
+    let none = || {
+        let why = "none: what is kept for this profile is not sent to a typed target, use --token-file or \
+                   --password-file";
+        (Credential::None, CredentialSource::new(why))
+    };
+    let found = asked.credential.clone().or(found).unwrap_or_else(none);
+    let endpoint = Endpoint::new(&url, EndpointSource::Tunnel);
+    let mut target = Target::new(endpoint, Listener::OwnUser, pins, found);
+    target.beyond = remote.target.clone();
+    target.may_use_kept = false;
+    target
 }
 
 /// What a URL from the flags or the environment becomes.

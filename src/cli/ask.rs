@@ -24,6 +24,8 @@ pub struct Ask<'a> {
     own: Option<(Profile, Registry<'a>)>,
     /// How long a call may take where no time was asked for.
     pub usual: Duration,
+    /// What is left of the time for it all, where something came before.
+    pub left: Option<Duration>,
     keep: Option<Keep>,
 }
 
@@ -33,7 +35,7 @@ impl<'a> Ask<'a> {
     /// # Errors
     /// As [`target::for_url`], [`target::for_environment_url`] and [`target::for_profile`]; nothing has been sent.
     pub fn of(context: &'a Context, port: Option<u16>) -> Result<Ask<'a>> {
-        let (asked, env) = (asked(context, port.or(context.port))?, &context.environment);
+        let (asked, env) = (Ask::asked_at(context, port.or(context.port))?, &context.environment);
         let ask = match target::for_url(&asked, env) {
             Some(target) => Ask::to(context, target?, None),
             None => Ask::from_profile(context, &asked)?,
@@ -47,10 +49,31 @@ impl<'a> Ask<'a> {
         Ok(ask)
     }
 
+    /// The profile's gateway as if nothing had been typed but `port`.
+    ///
+    /// # Errors
+    /// As [`Ask::of`].
+    pub fn untyped(context: &'a Context, port: Option<u16>) -> Result<Ask<'a>> {
+        Ask::from_profile(context, &Asked { port, ..Asked::default() })
+    }
+
+    /// The gateway behind a tunnel of this call. It is shown no device: nobody is asked to pair with a look.
+    pub fn behind(context: &'a Context, target: Target) -> Ask<'a> {
+        Ask { keep: None, ..Ask::to(context, target, None) }
+    }
+
+    /// What the command line says of whom to ask.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for what is wrong with it.
+    pub fn asked(context: &Context) -> Result<Asked> {
+        Ask::asked_at(context, context.port)
+    }
+
     fn to(context: &'a Context, target: Target, own: Option<(Profile, Registry<'a>)>) -> Ask<'a> {
         // An environment without a home keeps nothing; a typed URL needs none.
         let keep = SupervisorPaths::derive(&context.environment).ok().map(|paths| Keep::new(&paths));
-        Ask { context, target, own, usual: CALL_TIMEOUT, keep }
+        Ask { context, target, own, usual: CALL_TIMEOUT, left: None, keep }
     }
 
     fn from_profile(context: &'a Context, asked: &Asked) -> Result<Ask<'a>> {
@@ -133,6 +156,15 @@ impl<'a> Ask<'a> {
         gateway::identify(&self.asking(&[], "page"))
     }
 
+    fn asked_at(context: &Context, port: Option<u16>) -> Result<Asked> {
+        let global = &context.global;
+        let pins = global.tls_fingerprint.as_deref().map(str::parse::<Pins>).transpose().map_err(|why| {
+            Error::new(Kind::Usage, "tls_fingerprint_invalid", format!("--tls-fingerprint: {why}"))
+                .remedy("openssl x509 -in cert.pem -noout -fingerprint -sha256 prints it")
+        })?;
+        Ok(Asked { url: global.url.clone(), port, credential: explicit(context)?, pins })
+    }
+
     fn asking<'b>(&'b self, scopes: &'b [&'b str], purpose: &'b str) -> Asking<'b> {
         Asking {
             target: &self.target,
@@ -140,7 +172,7 @@ impl<'a> Ask<'a> {
             scopes,
             purpose,
             keep: self.keep.as_ref(),
-            limit: self.context.timeout.map_or(self.usual, |limit| limit.0),
+            limit: self.left.unwrap_or(self.context.timeout.map_or(self.usual, |limit| limit.0)),
             traceparent: self
                 .context
                 .environment
@@ -157,15 +189,6 @@ fn is_trace(text: &str) -> bool {
     let sizes = [2, 32, 16, 2];
     let hex = |part: &&str| part.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
     parts.len() == 4 && parts.iter().zip(sizes).all(|(part, size)| part.len() == size && hex(part))
-}
-
-fn asked(context: &Context, port: Option<u16>) -> Result<Asked> {
-    let global = &context.global;
-    let pins = global.tls_fingerprint.as_deref().map(str::parse::<Pins>).transpose().map_err(|why| {
-        Error::new(Kind::Usage, "tls_fingerprint_invalid", format!("--tls-fingerprint: {why}"))
-            .remedy("openssl x509 -in cert.pem -noout -fingerprint -sha256 prints it")
-    })?;
-    Ok(Asked { url: global.url.clone(), port, credential: explicit(context)?, pins })
 }
 
 /// The credential that was typed, or the one in the file that was named.

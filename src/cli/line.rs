@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::ask::Ask;
 use super::{Context, chosen, survey};
-use crate::access::Endpoint;
+use crate::access::{Certificate, Endpoint};
 use crate::base::record::Runtime;
 use crate::base::{Error, Kind, Result};
 use crate::client::gateway::CALL_TIMEOUT;
@@ -63,6 +63,11 @@ impl<'c> Asker<'c> {
     /// Where the gateway answers, and who said so.
     pub fn endpoint(&self) -> &Endpoint {
         &self.0.target.endpoint
+    }
+
+    /// What must be shown there before anything is said.
+    pub fn certificate(&self) -> &Certificate {
+        &self.0.target.certificate
     }
 
     /// The tunnel whose near end that is.

@@ -14,6 +14,7 @@ mod probed;
 mod render;
 mod speech;
 mod survey;
+mod tunnel;
 mod ways;
 
 use std::cell::Cell;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::line::Asker;
 use crate::base::{Error, Result};
-use crate::host::clock::Stopwatch;
+use crate::host::clock::{Stopwatch, epoch_ms};
 use crate::wire::HelloOk;
 
 /// What was seen.
@@ -13,6 +13,9 @@ use crate::wire::HelloOk;
 pub struct Probed {
     /// How long it took until the gateway let us in, in milliseconds.
     pub latency_ms: Option<u64>,
+    /// When its process began by its own account, as the earliest and latest moment, in milliseconds of
+    /// [`epoch_ms`].
+    pub began_ms: Option<(f64, f64)>,
     /// What it granted.
     pub hello: Option<HelloOk>,
     /// The answers to the calls that were made, in their order; `null` for one that the gateway does not have.
@@ -38,8 +41,12 @@ impl Probed {
         // Without a call it is still asked whether we might read.
         let methods: Vec<&str> =
             std::iter::once("status").chain(calls.iter().map(|(method, _)| *method)).collect();
+        let before = epoch_ms() as f64;
         let mut line = asker.open(&methods).await?;
         self.latency_ms = Some(began.elapsed_ms().ceil() as u64);
+        let uptime = line.hello().snapshot.uptime_ms as f64;
+        // Whole milliseconds are told; what began nowhere is not known.
+        self.began_ms = (uptime > 0.0).then(|| (before - uptime - 2.0, epoch_ms() as f64 - uptime + 2.0));
         self.hello = Some(line.hello().clone());
         for (answer, (method, params)) in self.answers.iter_mut().zip(calls) {
             match line.ask(method, params.clone()).await {
@@ -58,11 +65,22 @@ impl Probed {
         self.hello.is_some() || self.error.as_ref().is_some_and(|error| REACHED.contains(&error.code()))
     }
 
-    /// What tells one gateway from another, whatever the way to it: its process, else its state directory.
-    pub fn identity(&self) -> Option<String> {
-        let hello = self.hello.as_ref()?;
-        let state_dir = || Some(format!("{} {}", hello.snapshot.state_dir.as_ref()?, hello.server.version));
-        hello.server.boot_id.clone().or_else(state_dir)
+    /// Whether both may be one gateway, whatever the ways to it: told by the name of its process, else by its version,
+    /// its state directory and its beginning, as far as it tells them.
+    pub fn may_be_same(&self, other: &Probed) -> bool {
+        let (Some(one), Some(two)) = (&self.hello, &other.hello) else { return true };
+        if let (Some(one), Some(two)) = (&one.server.boot_id, &two.server.boot_id) {
+            return one == two;
+        }
+        let differs =
+            |one: &Option<String>, two: &Option<String>| one.is_some() && two.is_some() && one != two;
+        let overlap = match (self.began_ms, other.began_ms) {
+            (Some((a, b)), Some((c, d))) => a <= d && c <= b,
+            _ => true,
+        };
+        overlap
+            && one.server.version == two.server.version
+            && !differs(&one.snapshot.state_dir, &two.snapshot.state_dir)
     }
 
     /// What this connection may do, in the real program's words.

@@ -61,13 +61,32 @@ pub async fn one(context: &Context, name: &ProfileName) -> Result<Option<Profile
     Ok(look(context, Some(name)).await?.pop())
 }
 
+/// Those whose gateway is elsewhere; nobody is asked but the supervisor.
+pub async fn links(context: &Context) -> Result<Vec<ProfileStatus>> {
+    let (registry, supervised) = (registry(context)?, supervised(context, None).await?);
+    let known = registry.all()?;
+    let remote = known.iter().filter_map(|(_, profile)| profile.as_ref().ok().filter(|p| p.remote.is_some()));
+    let told = |profile: &Profile| {
+        supervised
+            .iter()
+            .find(|status| status.name == profile.name.as_str() && status.link.is_some())
+            .cloned()
+    };
+    Ok(remote.map(|profile| told(profile).unwrap_or_else(|| described(profile))).collect())
+}
+
+/// What the supervisor says, where one runs.
+async fn supervised(context: &Context, of: Option<&ProfileName>) -> Result<Vec<ProfileStatus>> {
+    let paths = SupervisorPaths::derive(&context.environment)?;
+    match Supervisor::connect(&paths).await? {
+        Some(mut supervisor) => supervisor.profiles(of).await,
+        None => Ok(Vec::new()),
+    }
+}
+
 async fn look(context: &Context, of: Option<&ProfileName>) -> Result<Vec<ProfileStatus>> {
     let registry = registry(context)?;
-    let paths = SupervisorPaths::derive(&context.environment)?;
-    let supervised = match Supervisor::connect(&paths).await? {
-        Some(mut supervisor) => supervisor.profiles(of).await?,
-        None => Vec::new(),
-    };
+    let supervised = supervised(context, of).await?;
     let (known, mut profiles) = (registry.all()?, Vec::new());
     for (name, profile) in known.iter().filter(|(name, _)| of.is_none_or(|of| of == name)) {
         let told = supervised.iter().find(|status| status.name == name.as_str());

@@ -165,7 +165,10 @@ fn named(asking: &Asking<'_>) -> Named {
             url,
         },
         None => Named {
-            who: format!("the gateway at {url}"),
+            who: match &asking.target.beyond {
+                Some(beyond) => format!("the gateway behind {beyond}"),
+                None => format!("the gateway at {url}"),
+            },
             profile: None,
             is_own: false,
             credential: format!("compare the credential ({source}) with that gateway's own"),

@@ -3,7 +3,7 @@
 //! an SSH client closes every other descriptor that it inherits.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Setup;
 use super::adoption::RunRecord;
@@ -12,10 +12,10 @@ use super::prepare::{self, Cleared, Prepared};
 use super::real::on_path;
 use crate::base::record::Runtime;
 use crate::base::{Error, Exit, Kind, Result};
-use crate::host::{inherit, process};
+use crate::host::{files, inherit, process};
 use crate::profile::remote::Remote;
 use crate::profile::resolved::Transport;
-use crate::profile::tunnel::{self, Cause, Trouble};
+use crate::profile::tunnel::{self, Place, Trouble};
 use crate::profile::{Environment, Profile, child_env, launch};
 use crate::supervise::echo::telling;
 
@@ -35,7 +35,7 @@ pub fn prepare(setup: &Setup, cleared: Cleared, remote: &Remote) -> Result<Prepa
     let (argv, claim_as_input) = match remote.transport {
         Transport::Ssh => {
             environment.extend(ssh_variables(&setup.environment));
-            let client = ssh_client(&profile, &setup.environment)?;
+            let client = ssh_client(&setup.environment).map_err(|error| error.profile(&profile.name))?;
             (tunnel::command_line(&client, remote, profile.port).unwrap_or_default(), true)
         }
         Transport::Direct => {
@@ -52,15 +52,19 @@ pub fn prepare(setup: &Setup, cleared: Cleared, remote: &Remote) -> Result<Prepa
     Ok(Prepared { profile, runtime, policy, shared, held, argv, environment, claims, claim_as_input, run })
 }
 
-fn ssh_variables(environment: &Environment) -> BTreeMap<String, String> {
+/// Those of them that are set.
+pub fn ssh_variables(environment: &Environment) -> BTreeMap<String, String> {
     let known = SSH_VARIABLES.iter().filter_map(|name| Some((*name, environment.get(name)?)));
     known.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn ssh_client(profile: &Profile, environment: &Environment) -> Result<PathBuf> {
+/// The user's SSH client.
+///
+/// # Errors
+/// [`Kind::Unavailable`], code `ssh_missing`.
+pub fn ssh_client(environment: &Environment) -> Result<PathBuf> {
     on_path(environment, "ssh").next().ok_or_else(|| {
         Error::new(Kind::Unavailable, "ssh_missing", "there is no SSH client on PATH")
-            .profile(&profile.name)
             .remedy("install OpenSSH's client, for example: apt install openssh-client")
     })
 }
@@ -98,72 +102,20 @@ fn for_good() -> Exit {
 pub fn error_of(profile: &Profile, trouble: &Trouble) -> Error {
     let name = &profile.name;
     let target = profile.remote.as_ref().and_then(|remote| remote.target.as_deref()).unwrap_or("the server");
-    let kind = if trouble.cause.is_permanent() { Kind::Config } else { Kind::Unavailable };
-    let (message, remedy) = match trouble.cause {
-        Cause::HostKeyChanged => changed_key(target, trouble),
-        Cause::HostKeyUnknown => (
-            format!("{target} is not known yet, and unknown host keys are refused"),
-            format!(
-                "connect once by hand and compare the fingerprint with the server's own: ssh {target} true; then: \
-                 openclaw profile start {name}"
-            ),
-        ),
-        Cause::HostKeyRevoked => (
-            format!("the host key of {target} was revoked"),
-            "ask whoever looks after the server for its new key".into(),
-        ),
-        Cause::AuthRefused => (
-            format!("{target} does not let this user in: {}", trouble.line),
-            format!(
-                "try it by hand: ssh -o BatchMode=yes {target} true; name the key as remote.identity in {}",
-                profile.paths.manifest.display()
-            ),
-        ),
-        Cause::ConfigInvalid => (
-            format!("the SSH client refuses its configuration: {}", trouble.line),
-            "mend ~/.ssh/config, or the [remote] table of the manifest".into(),
-        ),
-        Cause::ForwardTaken => (
-            format!("a port of the tunnel to {target} is taken on this machine: {}", trouble.line),
-            "see by whom: openclaw host status; LocalForward lines of ~/.ssh/config for this host count too"
-                .into(),
-        ),
-        Cause::ForwardForbidden => (
-            format!("{target} lets this user in but forbids forwarding"),
-            "set AllowTcpForwarding and PermitOpen in the server's sshd_config".into(),
-        ),
-        Cause::GatewayDown => (
-            format!("the tunnel to {target} stands, but no gateway listens at its far end"),
-            "start the gateway there, or correct remote_port".into(),
-        ),
-        Cause::Unreachable => (
-            format!("{target} is not reached: {}", trouble.line),
-            "it is tried again by itself; see: openclaw profile show NAME".replace("NAME", name.as_str()),
-        ),
+    let place = Place {
+        target,
+        again: format!("openclaw profile start {name}"),
+        identity: format!("as remote.identity in {}", profile.paths.manifest.display()),
+        settings: "the [remote] table of the manifest",
+        port: "correct remote_port",
+        unreached: format!("it is tried again by itself; see: openclaw profile show {name}"),
     };
-    Error::new(kind, trouble.cause.code(), message).profile(name).remedy(remedy)
+    tunnel::explain(&place, trouble, known_key(trouble).as_deref()).profile(name)
 }
 
-/// A changed host key is shown with both fingerprints, and neither accepted nor removed (INCIDENTS F5).
-fn changed_key(target: &str, trouble: &Trouble) -> (String, String) {
-    let shown = trouble.shown.as_deref().unwrap_or("an unknown key");
-    let known = trouble.known_at.as_ref().and_then(|(file, number)| known_key(file, *number));
-    let place = trouble.known_at.as_ref().map(|(file, number)| format!("{file}:{number}"));
-    let message = format!(
-        "the host key of {target} has changed: it shows {shown}, and {} in {} is what was known",
-        known.as_deref().unwrap_or("another key"),
-        place.as_deref().unwrap_or("the known hosts"),
-    );
-    let remedy = format!(
-        "ask whoever looks after the server whether its key was changed; only then remove {} by hand and connect \
-         once with ssh. Nothing was sent",
-        place.as_deref().unwrap_or("the old key"),
-    );
-    (message, remedy)
-}
-
-/// The fingerprint of the key in line `number` of `file`, as OpenSSH writes it.
-fn known_key(file: &str, number: usize) -> Option<String> {
-    let text = crate::host::files::read(std::path::Path::new(file)).ok()??;
+/// The fingerprint of the key that the client expected, read where it says that it stands.
+pub fn known_key(trouble: &Trouble) -> Option<String> {
+    let (file, number) = trouble.known_at.as_ref()?;
+    let text = files::read(Path::new(file)).ok()??;
     tunnel::fingerprint(text.lines().nth(number.checked_sub(1)?)?)
 }

@@ -52,6 +52,7 @@ pub use adoption::is_orphaned;
 pub use after::refusal as after_refusal;
 pub use confining::{Held, foreseen, held};
 pub use kept::kept;
+pub use linking::{known_key, ssh_client, ssh_variables};
 pub use locks::{Lock, LockVerdict, locks};
 pub use prepare::{Cleared, DISK, Occasion, clear, port_taken, refused_for};
 pub use real::{

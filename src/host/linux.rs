@@ -1,5 +1,6 @@
 //! What Linux alone can tell: `/proc` and the kernel's socket diagnostics.
 
+mod bound;
 mod cgroup;
 mod dossier;
 mod heap;
@@ -7,6 +8,7 @@ mod lines;
 mod traffic;
 mod tree;
 
+pub use bound::end_with_parent;
 pub use cgroup::is_delegated;
 pub use dossier::{
     ended_for_memory, resident, share_of_memory, sockets_on, spare_me_before, status_files, threads,

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -174,6 +175,10 @@ pub fn slept() -> Duration {
     let read = |clock| nix::time::clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
     read(ClockId::CLOCK_MONOTONIC).saturating_sub(read(ClockId::CLOCK_UPTIME_RAW))
 }
+
+/// The kernel of macOS ends no child with its parent: whoever is killed by SIGKILL leaves it behind, and it ends with
+/// its connection.
+pub fn end_with_parent(_command: &mut Command) {}
 
 /// macOS has no subreaper: orphans go to launchd, and only the process group is swept.
 pub fn become_subreaper() {}

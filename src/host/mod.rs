@@ -5,6 +5,7 @@
 pub mod census;
 pub mod cgroup;
 pub mod clock;
+pub mod companion;
 pub mod confine;
 pub mod crash;
 pub mod dossier;

@@ -106,6 +106,16 @@ fn bind(socket: TcpSocket, address: SocketAddr) -> io::Result<()> {
     socket.bind(address)
 }
 
+/// A port of loopback that nobody has at the moment; whoever is to listen there must be quick.
+///
+/// # Errors
+/// What the kernel says, for example that there is none left.
+pub fn free_port() -> io::Result<u16> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    Ok(socket.local_addr()?.port())
+}
+
 /// Whether `port` cannot be bound although nobody listens there: an outgoing connection uses it as its own port,
 /// or one that ended a moment ago did.
 pub fn is_lent(port: u16) -> bool {

@@ -16,4 +16,5 @@ mod world;
 mod direct;
 mod hosts;
 mod links;
+mod probe;
 mod server;

@@ -1,5 +1,7 @@
 //! `openclaw gateway …`: the selected profile's gateway, run or asked.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::acting::{Agent, Send};
@@ -33,7 +35,7 @@ pub enum Gateway {
         port: Port,
     },
     /// Try every configured way to the gateway
-    Probe(Port),
+    Probe(Probe),
     /// Show what the models cost
     UsageCost {
         /// Of how many days
@@ -63,6 +65,23 @@ pub enum Gateway {
         #[command(flatten)]
         port: Port,
     },
+}
+
+/// `openclaw gateway probe`
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// Try it through SSH too: user@host[:port], or a host of the SSH configuration
+    #[arg(long, value_name = "TARGET", allow_hyphen_values = true)]
+    pub ssh: Option<String>,
+    /// The key file for that
+    #[arg(long, value_name = "FILE")]
+    pub ssh_identity: Option<PathBuf>,
+    /// Try it through SSH to the host that the configuration names
+    #[arg(long)]
+    pub ssh_auto: bool,
+    /// Where it answers, here and at the far end of SSH
+    #[command(flatten)]
+    pub at: Port,
 }
 
 /// Another port on this host than the profile's.

@@ -19,7 +19,7 @@ use super::limit::Limit;
 
 pub use acting::{Agent, Letter, Message, Once, Send};
 pub use asking::{Channels, Config, Cron, Dashboard, GatewayLogs, Models, Stability, Status};
-pub use gateway::{At, Gateway, Port};
+pub use gateway::{At, Gateway, Port, Probe};
 pub use host::Host;
 pub use later::Later;
 pub use link::Link;

@@ -35,6 +35,7 @@ mod nodes_invoke;
 mod nodes_rename;
 mod pairing;
 mod pass;
+mod probe_warnings;
 mod restart;
 mod rm;
 mod rollback;
@@ -55,8 +56,8 @@ mod use_profile;
 use serde_json::Value;
 
 use super::args::{
-    Command, Dashboard, Gateway, GatewayLogs, Host, Later, Link, Message, Once, Profile, Stability, Status,
-    Supervisor,
+    Command, Dashboard, Gateway, GatewayLogs, Host, Later, Link, Message, Once, Probe, Profile, Stability,
+    Status, Supervisor,
 };
 use super::{Context, block_on};
 use crate::base::Result;
@@ -71,7 +72,7 @@ pub fn port_of(command: &Command) -> Option<u16> {
     match command {
         Command::Gateway(Later(
             Gateway::Health(at)
-            | Gateway::Probe(at)
+            | Gateway::Probe(Probe { at, .. })
             | Gateway::Status { port: at, .. }
             | Gateway::UsageCost { port: at, .. }
             | Gateway::Stability(Stability { at, .. })
@@ -149,7 +150,7 @@ fn gateway(context: &Context, command: Gateway) -> Result<()> {
         Gateway::Status { require_rpc, no_probe, .. } => {
             block_on(gateway_status::run(context, require_rpc, no_probe))
         }
-        Gateway::Probe(_) => block_on(gateway_probe::run(context)),
+        Gateway::Probe(probe) => block_on(gateway_probe::run(context, &probe)),
         Gateway::UsageCost { days, .. } => block_on(gateway_usage::cost(context, days)),
         Gateway::Stability(stability) => block_on(gateway_usage::stability(context, stability.limit)),
         Gateway::Send(send) => block_on(gateway_send::run(context, &send)),

@@ -7,11 +7,11 @@ use tokio::time::sleep;
 use super::gateway_status::{service, url};
 use super::status_deep;
 use crate::base::{Error, Result};
-use crate::cli::Context;
 use crate::cli::args::Status;
 use crate::cli::line::{Asker, shown};
 use crate::cli::probed::{Probed, own_presence};
 use crate::cli::render::{Listing, cell};
+use crate::cli::{Context, survey};
 use crate::client::gateway::CALL_TIMEOUT;
 use crate::host::process;
 use crate::profile::Profile;
@@ -74,8 +74,8 @@ async fn looked(context: &Context, deep: bool) -> Result<(Value, Option<Error>)>
     if deep {
         document["lastHeartbeat"] = probed.answers[3].take();
         if let Some(profile) = &profile {
-            document["host"] =
-                status_deep::host(context, profile, probed.version(), status_deep::keeper(context).await)?;
+            let (keeper, all) = (status_deep::keeper(context).await, survey::links(context).await?);
+            document["host"] = status_deep::host(context, profile, probed.version(), keeper, &all)?;
         }
     }
     Ok((document, probed.error))

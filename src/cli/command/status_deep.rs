@@ -1,5 +1,5 @@
 //! What `status --deep` shows of the host: every gateway with its owner, conflicts, versions that differ, whether
-//! the gateway outlives a logout, and tunnels.
+//! the gateway outlives a logout, and the links of this user.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use tokio::time::timeout;
 
 use super::host;
 use crate::base::Result;
-use crate::base::record::{Runtime, SupervisorStatus};
-use crate::cli::render::cell;
+use crate::base::record::{ProfileStatus, Runtime, SupervisorStatus};
+use crate::cli::render::{age, cell, size};
 use crate::cli::{Context, guarded, survey};
 use crate::client::control::Supervisor;
 use crate::conflict::cgroup::ManagerKind;
 use crate::daemon::{self, census};
+use crate::host::clock::epoch_ms;
 use crate::host::lock::Record;
 use crate::host::{files, process};
 use crate::profile::resolved::RuntimeChoice;
@@ -38,7 +39,16 @@ pub async fn keeper(context: &Context) -> Option<ManagerKind> {
     Some(census::manager_of(pid).kind)
 }
 
-/// The host, with the profile's own gateway, which told `version`, in the middle; `keeper` looks after the supervisor.
+/// A profile's link as JSON has it, with whose it is and how the profile is; `None` for a gateway of this host.
+pub fn link(status: &ProfileStatus) -> Option<Value> {
+    let mut document = serde_json::to_value(status.link.as_ref()?).ok()?;
+    document["profile"] = json!(status.name);
+    document["state"] = json!(status.state);
+    Some(document)
+}
+
+/// The host, with the profile's own gateway, which told `version`, in the middle; `keeper` looks after the supervisor,
+/// and `links` are the profiles of which the links are shown.
 ///
 /// # Errors
 /// When the profiles of this user cannot be listed.
@@ -47,6 +57,7 @@ pub fn host(
     profile: &Profile,
     version: Option<&str>,
     keeper: Option<ManagerKind>,
+    links: &[ProfileStatus],
 ) -> Result<Value> {
     let report = host::look(context)?.without_reasons();
     let own = report.gateways.iter().find(|gateway| gateway.profile.as_ref() == Some(&profile.name));
@@ -59,7 +70,7 @@ pub fn host(
         "ok": report.ok, "gateways": report.gateways, "conflicts": report.conflicts,
         "versions": versions(context, profile, version),
         "durability": own.map(|gateway| scene.durability(manager.unwrap_or(gateway.manager.kind))),
-        "tunnels": [], "warnings": guarded::warning(&survey::registry(context)?, profile).into_iter().collect::<Vec<_>>(),
+        "links": links.iter().filter_map(link).collect::<Vec<_>>(), "warnings": guarded::warning(&survey::registry(context)?, profile).into_iter().collect::<Vec<_>>(),
     }))
 }
 
@@ -172,7 +183,37 @@ pub fn facts(host: &Value, fact: &mut impl FnMut(&str, String)) {
         let reason = cell::text(&durability["reason"]);
         fact("outlives", format!("logout {logout}, reboot {reboot}: {reason}"));
     }
-    fact("tunnels", cell::list(&host["tunnels"]));
+    for link in host["links"].as_array().into_iter().flatten() {
+        fact("link", linked(link));
+    }
+}
+
+/// A link in one line: way, peer, trust, and how it fares.
+fn linked(link: &Value) -> String {
+    let known = |key: &str, words: &dyn Fn(String) -> String| {
+        (!link[key].is_null()).then(|| words(cell::text(&link[key])))
+    };
+    let ago = |at_ms: u64| age(epoch_ms().saturating_sub(at_ms));
+    let handshake =
+        link["lastHandshakeAtMs"].as_u64().map_or_else(|| "never".into(), |at| format!("{} ago", ago(at)));
+    let next = link["nextAttemptAtMs"].as_u64().map(|at| age(at.saturating_sub(epoch_ms())));
+    let all = [
+        Some(format!(
+            "{} {} {}",
+            cell::text(&link["profile"]),
+            cell::text(&link["transport"]),
+            cell::text(&link["target"])
+        )),
+        Some(format!("{}, {}", if link["up"] == true { "up" } else { "down" }, cell::text(&link["state"]))),
+        Some(format!("port {} to {} there", cell::text(&link["localPort"]), cell::text(&link["remotePort"]))),
+        Some(format!("trust: {}", cell::text(&link["trust"]))),
+        Some(format!("handshake {handshake}")),
+        link["bytes"].as_u64().map(size),
+        known("reconnects", &|count| format!("reconnects {count}")),
+        next.map(|next| format!("next try in {next}")),
+        known("lastError", &|error| format!("last error: {error}")),
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

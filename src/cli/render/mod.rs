@@ -19,6 +19,7 @@ use crate::profile::Environment;
 
 pub use listing::Listing;
 pub use progress::Progress;
+pub use table::{age, size};
 
 /// A number of profiles in words.
 pub fn profiles_counted(count: usize) -> String {

@@ -2,6 +2,7 @@
 //! come first, and OpenSSH takes the first value that it meets: the user's own configuration still decides about
 //! aliases, jump hosts, agents and keys (INCIDENTS F2, F5; ssh_config(5)).
 
+mod explained;
 mod known;
 mod target;
 mod words;
@@ -9,6 +10,7 @@ mod words;
 use std::ffi::OsString;
 use std::path::Path;
 
+pub use explained::{Place, explain};
 pub use known::fingerprint;
 pub use target::SshTarget;
 pub use words::{Cause, Trouble, trouble};
