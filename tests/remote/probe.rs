@@ -4,14 +4,16 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::Child;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::look;
 use super::server::Pair;
-use super::world::{Said, said, wait_for};
+use super::world::{Said, said, said_within, wait_for};
 
 /// What the real program prints for one target.
 const SAMPLE: &str = include_str!("../proxy/samples/gateway-probe.json");
@@ -260,4 +262,42 @@ fn incident_f5_a_hostile_target_reaches_no_client_and_makes_no_file() {
         .collect();
     assert_eq!(calls[0], calls[1]);
     assert!(calls[0].starts_with("-N\n-T\n") && calls[0].contains("\n--\n"), "{}", calls[0]);
+}
+
+#[test]
+fn real_gateway_behind_ssh_counts_once_over_its_link_and_a_tunnel() {
+    let folder = std::env::var_os("OPENCLAW_TEST_NPM").map(PathBuf::from).unwrap_or_else(|| {
+        PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/openclaw-test-npm")
+    });
+    let bin = folder.join("node_modules/.bin");
+    assert!(bin.join("openclaw").exists(), "{} is missing; `make test` installs it", bin.display());
+    let pair = Pair::new();
+    let (real, name) = (pair.far.name("real"), pair.name("home"));
+    for words in [&["profile", "create", &real, "--runtime", "openclaw"][..], &["profile", "start", &real]] {
+        let mut command = pair.far.command(words);
+        let child = command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).spawn().unwrap();
+        // The real program takes its time on a machine that is busy with other tests.
+        said_within(child, Duration::from_secs(120)).ok();
+    }
+    let port = pair.far.show(&real)["port"].to_string();
+    let text = fs::read_to_string(pair.far.state(&real).join("openclaw.json")).unwrap();
+    let config: Value = json5::from_str(&text).unwrap();
+    fs::write(pair.file("token"), config["gateway"]["auth"]["token"].as_str().unwrap()).unwrap();
+    let (target, identity, token) = (pair.target(), pair.text("user"), pair.text("token"));
+    let create = ["profile", "create", &name, "--remote", &target, "--remote-port", &port];
+    pair.near.run(&[&create[..], &["--identity", &identity, "--token-file", &token]].concat()).ok();
+    let link = pair.near.start(&name)["link"]["pid"].as_u64().unwrap() as u32;
+    let probe = ["--profile", &name, "gateway", "probe", "--ssh-auto", "--timeout", "30s", "--json"];
+    let document = pair.near.run(&probe).ok().json();
+    assert_eq!(list(&document, "targets", "id"), ["sshTunnel", "configRemote"], "{document}");
+    assert_eq!(codes(&document), [""; 0], "{document}");
+    for target in document["targets"].as_array().unwrap() {
+        assert_eq!(target["connect"]["rpcOk"], true, "{document}");
+        assert!(target["config"]["exists"] == true && target["health"].is_object(), "{document}");
+    }
+    assert_eq!(pair.clients(), [link]);
+    let typed =
+        ["gateway", "probe", "--ssh", &target, "--ssh-identity", &identity, "--port", &port, "--json"];
+    let nothing = pair.near.run(&[&typed[..], &["--timeout", "30s"]].concat());
+    assert_eq!((nothing.code, codes(&nothing.json())), (Some(77), vec!["probe_detail_failed".to_owned()]));
 }
