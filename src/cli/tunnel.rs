@@ -140,14 +140,15 @@ impl Plan {
 
     /// What the client's trouble means here.
     fn error(&self, trouble: &Trouble) -> Error {
-        let target = self.target();
+        let (target, typed) = (self.target(), tunnel::typed(&self.remote));
         let place = Place {
             target,
-            again: format!("openclaw gateway probe --ssh {target}"),
+            again: "the same probe".into(),
             identity: "with --ssh-identity".into(),
             settings: "the words behind --ssh",
             port: "name its port with --port",
-            unreached: format!("see whether it runs and is reached from here: ssh {target} true"),
+            unreached: format!("see whether it runs and is reached from here: ssh {typed} true"),
+            typed,
         };
         tunnel::explain(&place, trouble, known_key(trouble).as_deref())
     }
@@ -279,5 +280,5 @@ fn ended(plan: &Plan, lines: &[String]) -> Error {
     let what = format!("the SSH client ended without a tunnel to {}", plan.target());
     Error::new(Kind::Unavailable, "ssh_failed", what)
         .caused_by(said)
-        .remedy(format!("try it by hand: ssh -v {} true", plan.target()))
+        .remedy(format!("try it by hand: ssh -v {} true", tunnel::typed(&plan.remote)))
 }

@@ -104,6 +104,7 @@ pub fn error_of(profile: &Profile, trouble: &Trouble) -> Error {
     let target = profile.remote.as_ref().and_then(|remote| remote.target.as_deref()).unwrap_or("the server");
     let place = Place {
         target,
+        typed: profile.remote.as_ref().map(tunnel::typed).unwrap_or_default(),
         again: format!("openclaw profile start {name}"),
         identity: format!("as remote.identity in {}", profile.paths.manifest.display()),
         settings: "the [remote] table of the manifest",

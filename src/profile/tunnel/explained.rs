@@ -8,6 +8,8 @@ use crate::base::{Error, Kind};
 pub struct Place<'a> {
     /// Where it was to lead.
     pub target: &'a str,
+    /// The same as somebody types it behind `ssh`.
+    pub typed: String,
     /// The command that tries it again.
     pub again: String,
     /// Where the key is named with which the server is to let us in.
@@ -31,8 +33,8 @@ pub fn explain(place: &Place<'_>, trouble: &Trouble, known: Option<&str>) -> Err
         Cause::HostKeyUnknown => (
             format!("{target} is not known yet, and unknown host keys are refused"),
             format!(
-                "connect once by hand and compare the fingerprint with the server's own: ssh {target} true; then: {}",
-                place.again
+                "connect once by hand and compare the fingerprint with the server's own: ssh {} true; then: {}",
+                place.typed, place.again
             ),
         ),
         Cause::HostKeyRevoked => (
@@ -41,7 +43,10 @@ pub fn explain(place: &Place<'_>, trouble: &Trouble, known: Option<&str>) -> Err
         ),
         Cause::AuthRefused => (
             format!("{target} does not let this user in: {}", trouble.line),
-            format!("try it by hand: ssh -o BatchMode=yes {target} true; name the key {}", place.identity),
+            format!(
+                "try it by hand: ssh -o BatchMode=yes {} true; name the key {}",
+                place.typed, place.identity
+            ),
         ),
         Cause::ConfigInvalid => (
             format!("the SSH client refuses its configuration: {}", trouble.line),
@@ -90,6 +95,7 @@ mod tests {
     fn each_trouble_says_what_happened_and_what_to_do() {
         let place = Place {
             target: "ana@h",
+            typed: "-p 22 ana@h".into(),
             again: "openclaw gateway probe --ssh ana@h".into(),
             identity: "with --ssh-identity".into(),
             settings: "the command line",

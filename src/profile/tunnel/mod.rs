@@ -84,6 +84,12 @@ pub fn command_line(program: &Path, remote: &Remote, local_port: u16) -> Option<
     Some(line)
 }
 
+/// The target of `remote` as somebody types it behind `ssh`, with its port where one is named.
+pub fn typed(remote: &Remote) -> String {
+    let port = remote.ssh_port.map(|port| format!("-p {port} ")).unwrap_or_default();
+    format!("{port}{}", remote.target.as_deref().unwrap_or_default())
+}
+
 /// A path as one word of an option: neither split nor expanded.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
