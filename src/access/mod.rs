@@ -10,6 +10,7 @@ pub mod peer;
 pub mod reach;
 pub mod scope;
 pub mod strength;
+pub mod tailnet;
 pub mod target;
 
 pub use credential::{Credential, CredentialSource, Found};

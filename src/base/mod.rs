@@ -4,6 +4,7 @@
 pub mod confine;
 pub mod error;
 pub mod exit;
+pub mod exposure;
 pub mod moment;
 pub mod name;
 pub mod pin;

@@ -180,6 +180,7 @@ fn describe(
         manager: found.manager,
         identity: known.and_then(|known| Record::read(&known.state_dir)).map(|record| record.nonce),
         ours: known.is_some(),
+        exposure: Vec::new(),
         embedded: holder.kind == HolderKind::EmbeddedGateway,
         apart: details.apart,
     };

@@ -15,7 +15,7 @@ use super::adoption::RunRecord;
 use super::census::{self, HOST_LOCK};
 use super::confining::{self, Held};
 use super::sharing::sharings;
-use super::{after, holder, journal, leftovers, linking, real};
+use super::{after, exposing, holder, journal, leftovers, linking, real};
 use crate::base::record::{Isolation, Runtime};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::conflict::host::{PrimaryClaim, primary_refusal};
@@ -94,6 +94,7 @@ pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> R
         let other = if sharing.a == name { &sharing.b } else { &sharing.a };
         shared.push((sharing.what.clone(), other.clone()));
     }
+    exposing::refuse(registry, &profile)?;
     let state_dir = &profile.paths.state_dir;
     files::private_dir(state_dir)?;
     let mut claims = match lock::claim_after_the_dying(state_dir, DYING)? {

@@ -15,6 +15,21 @@ pub struct Peer {
     pub local: bool,
     /// The web page that it speaks for.
     pub origin: Option<String>,
+    /// Who it is by Tailscale's word.
+    pub identity: Identity,
+}
+
+/// Who a peer is by Tailscale's word, which counts only where its proxy is the one that connects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Nobody is stated, or this gateway does not care.
+    None,
+    /// This login, and the system says the same of the peer's address.
+    Proved(String),
+    /// A login is stated that the system does not give the peer's address.
+    Contradicted,
+    /// A login is stated, and the system was not to be asked.
+    Unknown,
 }
 
 /// The two kinds of clients.
@@ -86,11 +101,22 @@ pub fn admit(
     if peer.origin.as_deref().is_some_and(|page| !origin::is_allowed(page, peer.local)) {
         return Err(Denial::policy(origin::refusal()));
     }
+    if peer.identity == Identity::Contradicted {
+        return Err(Denial::policy(auth_fault(
+            "tailscale identity mismatch",
+            "tailscale_identity_mismatch",
+            false,
+            "update_auth_configuration",
+        )));
+    }
     let requested = || params.scopes.clone().unwrap_or_default();
     if let Some(device) = &params.device {
         device::verify(params, nonce, now_ms as i64).map_err(|doubt| Denial::policy(device_fault(doubt)))?;
-        check_secret(params, peer, auth, locked_ms)?;
-        if !peer.local {
+        let proved = is_proved_page(params, peer, role);
+        if !proved {
+            check_secret(params, peer, auth, locked_ms)?;
+        }
+        if !peer.local && !proved {
             return Err(Denial::policy(pairing_required(&device.id, role)));
         }
         return Ok(Grant { role, scopes: requested(), device: Some(device.id.clone()) });
@@ -121,6 +147,13 @@ fn check_version(params: &ConnectParams) -> Result<(), Denial> {
 
 fn is_backend(params: &ConnectParams) -> bool {
     params.client.id == "gateway-client" && params.client.mode == "backend"
+}
+
+/// Whether a member of the tailnet speaks through a control page of its own browser: then its identity stands for the
+/// credential and for the pairing, as in the real program. Nodes and other programs bring both.
+fn is_proved_page(params: &ConnectParams, peer: &Peer, role: Role) -> bool {
+    let page = params.client.id == "openclaw-control-ui" && role == Role::Operator;
+    page && matches!(peer.identity, Identity::Proved(_))
 }
 
 fn is_cli(params: &ConnectParams) -> bool {

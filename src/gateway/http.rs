@@ -17,9 +17,12 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::door::{self, Caller, Door};
 use super::hub::Hub;
 use super::load::EventLoop;
 use super::options::Auth;
+use super::tailnet::Front;
+use super::throttle::Party;
 use super::{date, upgrade};
 use crate::host::clock;
 use crate::wire::limits;
@@ -34,12 +37,12 @@ const PAGE: &str = "OpenClaw gateway (embedded). It speaks Gateway protocol v4 o
 pub type Answer = Response<Full<Bytes>>;
 
 /// Answers the requests of one connection until it ends or becomes a WebSocket.
-pub async fn connection<S>(hub: Rc<Hub>, stream: S, peer: SocketAddr)
+pub async fn connection<S>(hub: Rc<Hub>, stream: S, peer: SocketAddr, door: Door)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| {
-        let answer = route(&hub, peer, request);
+        let answer = route(&hub, door, peer, request);
         async move { Ok::<_, Infallible>(answer) }
     });
     let served = http1::Builder::new()
@@ -55,13 +58,15 @@ where
     }
 }
 
-fn route(hub: &Rc<Hub>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+fn route(hub: &Rc<Hub>, door: Door, peer: SocketAddr, request: Request<Incoming>) -> Answer {
     if upgrade::is_wanted(request.headers()) {
-        return upgrade::answer(hub, peer, request);
+        return upgrade::answer(hub, door, peer, request);
     }
     let path = request.uri().path();
     let liveness = matches!(path, "/health" | "/healthz");
-    let draft = if !liveness && upgrade::is_forwarded(request.headers()) {
+    let known = hub.front.as_ref().and_then(Front::known);
+    let caller = door::caller(door, peer, request.headers(), known.as_ref());
+    let draft = if !liveness && caller.is_none() {
         Draft { length_last: true, ..Draft::new(StatusCode::FORBIDDEN, JSON, attribution_required()) }
     } else {
         match path {
@@ -73,8 +78,8 @@ fn route(hub: &Rc<Hub>, peer: SocketAddr, request: Request<Incoming>) -> Answer 
                 Draft { length_last: true, ..draft }
             }
             "/health" | "/healthz" => probe(true, json!({ "ok": true, "status": "live" }).to_string()),
-            "/startup" | "/startupz" => startup(hub, is_trusted(hub, peer, request.headers())),
-            "/ready" | "/readyz" => ready(hub, is_trusted(hub, peer, request.headers())),
+            "/startup" | "/startupz" => startup(hub, is_trusted(hub, caller.as_ref(), request.headers())),
+            "/ready" | "/readyz" => ready(hub, is_trusted(hub, caller.as_ref(), request.headers())),
             "/" => Draft::new(StatusCode::OK, TEXT, PAGE.into()),
             _ => Draft::new(StatusCode::NOT_FOUND, TEXT, "Not Found".into()),
         }
@@ -82,14 +87,25 @@ fn route(hub: &Rc<Hub>, peer: SocketAddr, request: Request<Incoming>) -> Answer 
     draft.finish(&request)
 }
 
-/// Details are for programs on this machine, and for whoever has the credential.
-fn is_trusted(hub: &Hub, peer: SocketAddr, headers: &HeaderMap) -> bool {
+/// Details are for programs on this machine, and for whoever has the credential; a wrong one counts as anywhere else.
+fn is_trusted(hub: &Hub, caller: Option<&Caller>, headers: &HeaderMap) -> bool {
+    let Some(caller) = caller else { return false };
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    peer.ip().to_canonical().is_loopback()
-        || match &hub.options.auth {
-            Auth::Token(secret) | Auth::Password(secret) => bearer.is_some_and(|text| secret.matches(text)),
-            Auth::None => false,
-        }
+    let (Some(text), false) = (bearer, caller.local) else { return caller.local };
+    let (party, now) = (Party::Remote(caller.ip), hub.moment());
+    let matched = match &hub.options.auth {
+        Auth::Token(secret) | Auth::Password(secret) => secret.matches(text),
+        Auth::None => false,
+    };
+    if hub.throttle().locked(&party, now).is_some() {
+        return false;
+    }
+    if matched {
+        hub.throttle().succeeded(&party);
+    } else {
+        hub.throttle().failed(&party, now);
+    }
+    matched
 }
 
 #[derive(Serialize)]

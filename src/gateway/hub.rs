@@ -16,6 +16,7 @@ use super::machine;
 use super::options::Options;
 use super::presence::Presence;
 use super::scope;
+use super::tailnet::Front;
 use super::throttle::{Party, Throttle};
 use crate::base::Moment;
 use crate::host::clock::{self, Stopwatch};
@@ -47,6 +48,8 @@ pub struct Hub {
     pub options: Options,
     /// This life of the process.
     pub boot_id: String,
+    /// Its side towards the tailnet, where it has one.
+    pub front: Option<Front>,
     /// How busy it is.
     pub load: RefCell<Load>,
     started: Stopwatch,
@@ -66,6 +69,7 @@ impl Hub {
         let own = own_entry(&options);
         Rc::new(Hub {
             boot_id: Uuid::new_v4().to_string(),
+            front: options.tailnet.clone().map(Front::new),
             load: RefCell::default(),
             started: Stopwatch::start(),
             health_version: Cell::new(1),

@@ -10,6 +10,7 @@
 //! | `connect`, `admission`, `dispatch`, `origin`, `scope`, `shape`, `throttle` | its decisions, pure |
 //! | `method` | what can be called |
 //! | `hub`, `presence`, `load` | what all connections share |
+//! | `door`, `tailnet` | through which listener a connection came, and the one that Tailscale leads to |
 
 mod admission;
 mod certificate;
@@ -17,6 +18,7 @@ mod connect;
 mod conversation;
 pub mod date;
 mod dispatch;
+mod door;
 mod hello;
 mod http;
 mod hub;
@@ -30,6 +32,7 @@ mod presence;
 mod scope;
 mod session;
 mod shape;
+mod tailnet;
 mod throttle;
 mod ticker;
 mod tls;
@@ -44,6 +47,7 @@ use tokio::task::{LocalSet, spawn_local};
 
 pub use log::{LogFile, LogLayer};
 pub use options::{Auth, Limits, Options};
+pub use tailnet::{Exposing, Pace};
 pub use tls::Tls;
 
 use crate::base::{Error, Kind, Result};
@@ -71,6 +75,7 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
     LocalSet::new()
         .run_until(async {
             let ticker = spawn_local(ticker::run(Rc::clone(&hub)));
+            let exposing = spawn_local(tailnet::run(Rc::clone(&hub)));
             if let Some(ready) = ready {
                 // Whoever started us may have stopped waiting; the gateway runs all the same.
                 let _ = ready.send(port);
@@ -80,6 +85,7 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
                 () = stop => {}
             }
             tracing::info!(target: "gateway", %profile, "stopping");
+            exposing.abort();
             hub.drain();
             // Probes are answered until the last connection is closed; each ends by its own deadline.
             tokio::select! {
@@ -89,6 +95,7 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
             ticker.abort();
         })
         .await;
+    hub.front.iter().for_each(tailnet::Front::forget);
     tracing::info!(target: "gateway", %profile, "stopped");
     Ok(())
 }

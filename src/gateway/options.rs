@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::log::LogFile;
+use super::tailnet::Exposing;
 use super::tls::Tls;
 use crate::base::{ProfileName, Secret};
 use crate::wire::limits;
@@ -81,6 +82,8 @@ pub struct Options {
     pub auth: Auth,
     /// TLS, where the port speaks nothing else.
     pub tls: Option<Tls>,
+    /// How it is shown to its tailnet; `None` when it is not.
+    pub tailnet: Option<Exposing>,
     /// Its own log, for `logs.tail`.
     pub log: LogFile,
     /// Sizes and times.

@@ -18,6 +18,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::server::TlsStream;
 
 use super::certificate::{self, Pair};
+use super::door::Door;
 use super::http;
 use super::hub::Hub;
 use crate::access::own_tls::OwnTls;
@@ -80,7 +81,7 @@ pub async fn connection(hub: Rc<Hub>, stream: TcpStream, peer: SocketAddr) {
     // A frame is small and waited for.
     let _ = stream.set_nodelay(true);
     match hub.options.tls.clone() {
-        None => http::connection(hub, stream, peer).await,
+        None => http::connection(hub, stream, peer, Door::Own).await,
         // Apart, so that a plain connection does not carry the room for it.
         Some(tls) => Box::pin(secured(hub, tls, stream, peer)).await,
     }
@@ -88,7 +89,7 @@ pub async fn connection(hub: Rc<Hub>, stream: TcpStream, peer: SocketAddr) {
 
 async fn secured(hub: Rc<Hub>, tls: Tls, stream: TcpStream, peer: SocketAddr) {
     match timeout(hub.options.limits.handshake, tls.accept(stream)).await {
-        Ok(Ok(stream)) => http::connection(hub, stream, peer).await,
+        Ok(Ok(stream)) => http::connection(hub, stream, peer, Door::Own).await,
         Ok(Err(error)) => tracing::debug!(target: "gateway/tls", %peer, "no TLS: {error}"),
         Err(_) => tracing::debug!(target: "gateway/tls", %peer, "no TLS within the handshake's time"),
     }

@@ -6,19 +6,19 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming;
-use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
-};
+use hyper::header::{CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::admission::Peer;
+use super::admission::{Identity, Peer};
+use super::door::{self, Caller, Door};
 use super::http::{Answer, attribution_required, build};
 use super::hub::{Hub, Stranger};
 use super::session;
+use super::tailnet::Front;
 use crate::link::ws::Ws;
 use crate::wire::limits;
 
@@ -49,16 +49,16 @@ pub fn is_forwarded(headers: &HeaderMap) -> bool {
 }
 
 /// Answers a request for another protocol; on success a session takes the stream.
-pub fn answer(hub: &Rc<Hub>, peer: SocketAddr, mut request: Request<Incoming>) -> Answer {
-    let headers = request.headers();
-    if is_forwarded(headers) {
+pub fn answer(hub: &Rc<Hub>, door: Door, peer: SocketAddr, mut request: Request<Incoming>) -> Answer {
+    let known = hub.front.as_ref().and_then(Front::known);
+    let Some(caller) = door::caller(door, peer, request.headers(), known.as_ref()) else {
         return refuse(
             peer,
             StatusCode::FORBIDDEN,
             "application/json; charset=utf-8",
             &attribution_required(),
         );
-    }
+    };
     let Some(accept) = accept_key(&request) else {
         return refuse(peer, StatusCode::BAD_REQUEST, TEXT, "Bad Request");
     };
@@ -66,18 +66,18 @@ pub fn answer(hub: &Rc<Hub>, peer: SocketAddr, mut request: Request<Incoming>) -
     if hub.is_draining() {
         return refuse(peer, unavailable, TEXT, "Gateway websocket admission closed");
     }
-    let ip = peer.ip().to_canonical();
-    let Some(stranger) = hub.stranger(ip) else {
+    let Some(stranger) = hub.stranger(caller.ip) else {
         return refuse(peer, unavailable, TEXT, "Too many unauthenticated sockets");
     };
-    // An origin that is not even text is certainly none of ours.
-    let origin = headers.get(ORIGIN).map(|value| value.to_str().unwrap_or("null").to_owned());
-    let who = Peer { local: ip.is_loopback(), origin };
     let upgrade = hyper::upgrade::on(&mut request);
     let hub = Rc::clone(hub);
     tokio::task::spawn_local(async move {
         match upgrade.await {
-            Ok(upgraded) => hand_over(hub, upgraded, who, stranger).await,
+            Ok(upgraded) => {
+                let identity = proved(&hub, &caller).await;
+                let who = Peer { local: caller.local, origin: caller.origin, identity };
+                hand_over(hub, upgraded, who, stranger).await;
+            }
             Err(error) => tracing::info!(target: "gateway/ws", "the upgrade failed: {error}"),
         }
     });
@@ -86,6 +86,14 @@ pub fn answer(hub: &Rc<Hub>, peer: SocketAddr, mut request: Request<Incoming>) -
         &[("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", &accept)],
         String::new(),
     )
+}
+
+/// What the identity that is stated for a caller is worth.
+async fn proved(hub: &Hub, caller: &Caller) -> Identity {
+    match (&hub.front, &caller.stated) {
+        (Some(front), Some(login)) => front.proved(caller.ip, login).await,
+        _ => Identity::None,
+    }
 }
 
 async fn hand_over(hub: Rc<Hub>, upgraded: Upgraded, who: Peer, stranger: Stranger) {

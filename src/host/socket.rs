@@ -74,6 +74,14 @@ pub fn who_answers(port: u16, leader: Option<u32>) -> Answers {
     }
 }
 
+/// Whether the socket `client`, which has connected to `own` on this machine, belongs to the system or to this user, as
+/// a proxy's does; another user's program is neither. Where the system does not tell, everybody's counts.
+pub fn is_from_a_service(client: SocketAddr, own: SocketAddr) -> bool {
+    let me = nix::unistd::geteuid().as_raw();
+    let users = system::connected_users(client, own);
+    users.is_none_or(|users| !users.is_empty() && users.iter().all(|uid| *uid == 0 || *uid == me))
+}
+
 fn is_reachable_from_loopback(address: IpAddr) -> bool {
     address.is_loopback() || address.is_unspecified()
 }
@@ -163,6 +171,20 @@ mod tests {
         drop(peer.accept().unwrap());
         drop(connection);
         assert!(!is_lent(port));
+    }
+
+    #[test]
+    fn a_connection_of_this_users_is_a_services() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let own = listener.local_addr().unwrap();
+        let client = std::net::TcpStream::connect(own).unwrap();
+        let client = client.local_addr().unwrap();
+        assert!(is_from_a_service(client, own));
+        if cfg!(target_os = "linux") {
+            let me = nix::unistd::geteuid().as_raw();
+            assert_eq!(system::connected_users(client, own), Some(vec![me]));
+            assert!(!is_from_a_service(own, client), "it has not been taken yet, and is nobody's");
+        }
     }
 
     #[test]

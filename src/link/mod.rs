@@ -7,6 +7,7 @@ pub mod gateway;
 pub mod http;
 pub mod identity;
 pub mod stream;
+pub mod tailnet;
 pub mod tls;
 pub mod unix;
 pub mod ws;

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::resolved::{HostKeyPolicy, Transport, words};
+use super::tailscale::TailscaleMode;
 use super::{Environment, include};
 use crate::base::{Result, Secret};
 
@@ -82,6 +83,8 @@ pub struct AuthConfig {
     pub token: Option<SecretSource>,
     /// The shared password.
     pub password: Option<SecretSource>,
+    /// Whether the identity that Tailscale states may stand for the credential; not when absent.
+    pub allow_tailscale: Option<bool>,
 }
 
 /// `gateway.remote`.
@@ -139,6 +142,8 @@ pub struct GatewayConfig {
     pub remote: RemoteConfig,
     /// `gateway.tls`.
     pub tls: TlsConfig,
+    /// `gateway.tailscale.mode`.
+    pub tailscale: Option<TailscaleMode>,
     /// `agents.defaults.workspace`, as written.
     pub workspace: Option<String>,
     /// Variables that the file itself defines (`env.*`, `env.vars.*`); they never override existing ones.
@@ -178,7 +183,9 @@ impl GatewayConfig {
                 mode: auth.child("mode").word(&AuthMode::WORDS)?,
                 token: auth.child("token").secret(secrets)?,
                 password: auth.child("password").secret(secrets)?,
+                allow_tailscale: auth.child("allowTailscale").boolean()?,
             },
+            tailscale: gateway.child("tailscale").object()?.child("mode").word(&TailscaleMode::WORDS)?,
             remote: RemoteConfig {
                 url: remote.child("url").text()?,
                 token: remote.child("token").secret(secrets)?,

@@ -29,6 +29,7 @@ pub mod resolve;
 pub mod resolved;
 pub mod size;
 pub mod status;
+pub mod tailscale;
 pub mod tunnel;
 pub mod url;
 

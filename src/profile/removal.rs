@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::creation::Creation;
 use super::paths::CONFIG_FILE;
+use crate::base::exposure::ExposureRecord;
 
 /// The embedded gateway's own log below [`LOGS`]; rotated ones have a number behind it.
 const GATEWAY_LOG: &str = "gateway.log";
@@ -100,6 +101,7 @@ fn state_dir(remains: &Remains<'_>, entries: &[(String, Node)], plan: &mut Plan)
         empty &= match (name.as_str(), node) {
             (CONFIG_FILE, Node::File) => config(remains, &path, plan),
             (lock, Node::File) if lock == remains.lock => plan.delete(&path, false),
+            (ExposureRecord::NAME, Node::File) => plan.delete(&path, false),
             (LOGS, Node::Directory(logs)) => directory(&path, logs, is_gateway_log, plan),
             (_, Node::Directory(files)) if remains.creation.made(&path) => {
                 directory(&path, files, |_| false, plan)

@@ -11,6 +11,7 @@ use super::manifest::{Manifest, RemoteTable, SuperviseTable};
 use super::paths::{CONFIG_FILE, WORKSPACE_DIR};
 use super::remote::Remote;
 use super::resolved::{ConfineLevel, Profile, Ready, RuntimeChoice, Source, Supervise};
+use super::tailscale::Tailnet;
 use super::{Environment, GatewayConfig, Paths};
 use crate::base::port::{DEFAULT_PORT, derived_port};
 use crate::base::record::{Isolation, Place};
@@ -154,6 +155,7 @@ pub fn resolve(
         // Loopback is always said aloud: in a container the real program would listen on every address.
         bind: written.bind.or(config.bind).unwrap_or(Bind::Loopback),
         custom_bind_host: config.custom_bind_host.clone(),
+        tailnet: Tailnet::resolved(config, written.tailnet_port, written.tailnet_path),
         tls: config.tls.enabled,
         paths,
         supervise: supervise(written.supervise, Supervise::usual(place)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::config::Bind;
 use super::remote::Remote;
+use super::tailscale::Tailnet;
 use super::{Paths, size::ByteSize};
 use crate::base::record::{Isolation, Place};
 use crate::base::{PortBlock, ProfileName};
@@ -259,6 +260,8 @@ pub struct Profile {
     pub bind: Bind,
     /// The address for the bind mode `custom`.
     pub custom_bind_host: Option<String>,
+    /// What it wants of Tailscale.
+    pub tailnet: Tailnet,
     /// Whether its port speaks TLS only.
     pub tls: bool,
     /// Where its things are.

@@ -1,31 +1,17 @@
 //! The gateway with scripted faults (`tests/fake`) as the program of a profile.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use super::world::{OPENCLAW, World};
+use self::built::built;
+use super::world::World;
+
+/// Where the test programs are.
+#[path = "../fake/built.rs"]
+pub mod built;
 
 /// Its binary, which stands beside the one under test; built once where a run of this test alone did not.
 pub static FAKE: LazyLock<PathBuf> = LazyLock::new(|| built("fake-gateway"));
-
-fn built(example: &str) -> PathBuf {
-    let folder = Path::new(OPENCLAW).parent().unwrap();
-    let fake = folder.join("examples").join(example);
-    if !fake.exists() {
-        let profile = match folder.file_name().and_then(|name| name.to_str()).unwrap() {
-            "debug" => "dev",
-            other => other,
-        };
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--example", example, "--profile", profile, "--target-dir"])
-            .arg(folder.parent().unwrap())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(built.unwrap().success(), "the fake gateway cannot be built");
-    }
-    fake
-}
 
 /// The smallest child, likewise.
 pub static TINY: LazyLock<PathBuf> = LazyLock::new(|| built("tiny-child"));

@@ -64,7 +64,7 @@ fn official_signatures_verify_and_no_other_text_does() {
 }
 
 /// The recorded connection with a key of our own: signed rightly first, then spoilt as its name says.
-fn spoilt(capture: &Value, nonce: &str) -> Value {
+pub fn spoilt(capture: &Value, nonce: &str) -> Value {
     let name = capture["name"].as_str().unwrap();
     let key = SigningKey::from_bytes(&[7; 32]);
     let now = clock::epoch_ms() as i64;

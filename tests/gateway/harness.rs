@@ -54,6 +54,7 @@ impl Gateway {
             config_path: home.path().join("openclaw.json").display().to_string(),
             auth: Auth::Token(Secret::new(TOKEN)),
             tls: None,
+            tailnet: None,
             log: log.clone(),
             limits: Limits { penalty: Duration::from_millis(1), ..Limits::default() },
             ready: Some(ready),

@@ -4,6 +4,9 @@
 // Tests may fail loudly, their helpers too.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../fake/built.rs"]
+mod built;
+
 mod calls;
 mod captures;
 mod devices;
@@ -12,5 +15,6 @@ mod harness;
 mod http;
 mod limits;
 mod schema;
+mod tailnet;
 mod tls;
 mod ws;

@@ -47,6 +47,7 @@ mod d3_service_files;
 mod e1_pure_client;
 mod e1_quiet_clients;
 mod e2_cheap_calls;
+mod f6_tailnet;
 mod f7_tls;
 mod foreground;
 mod i1_lockout;

@@ -21,6 +21,9 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
     let mut misplaced = Vec::new();
     for name in known.iter().filter(|name| only.is_none_or(|only| only == *name)) {
         misplaced.extend(daemon::after_refusal(&registry, name)?);
+        // One whose files cannot be read is told by the verbs that read them.
+        let profile = registry.load(name).ok();
+        misplaced.extend(profile.and_then(|profile| daemon::exposure_refusal(&registry, &profile).ok()?));
     }
     let refused = shared.iter().filter(|sharing| !sharing.allowed).count();
     let confined = confinable(&registry, &known, only);
@@ -55,7 +58,7 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
         return Ok(());
     }
     if refused == 0 {
-        let message = format!("{} profiles come after what cannot be", misplaced.len());
+        let message = format!("{} profiles want what cannot be", misplaced.len());
         return Err(Error::new(Kind::Conflicts, "profiles_misplaced", message));
     }
     Err(Error::new(Kind::Conflicts, "profiles_shared", format!("{refused} shared things were found")))

@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use super::supervisor_run::stop_signal;
 use crate::access::own_tls::own_tls;
 use crate::access::{Credential, credential, lookup};
+use crate::base::exposure::ExposureRecord;
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, block_on, chosen, survey};
 use crate::daemon::{self, Chosen, DISK, Held, Occasion};
-use crate::gateway::{self, Auth, Limits, LogFile, LogLayer, Options, Tls};
+use crate::gateway::{self, Auth, Exposing, Limits, LogFile, LogLayer, Options, Pace, Tls};
 use crate::host::confine as kernel;
 use crate::host::inherit::{self, CLAIM_VARIABLE};
 use crate::host::lock::{self, Claim, Record};
@@ -20,7 +22,8 @@ use crate::host::tree::Mark;
 use crate::host::{files, process, trace};
 use crate::profile::config::AuthMode;
 use crate::profile::resolve::Flags;
-use crate::profile::{Profile, Registry, SecretSource, child_env, launch};
+use crate::profile::tailscale::LISTENER_OFFSET;
+use crate::profile::{Environment, Profile, Registry, SecretSource, child_env, launch};
 
 /// Size at which the gateway's own log is rotated, in bytes.
 const LOG_BYTES: u64 = 5 * 1024 * 1024;
@@ -116,6 +119,7 @@ fn embedded(registry: &Registry<'_>, profile: &Profile) -> Result<()> {
         config_path: profile.paths.config_path.display().to_string(),
         auth,
         tls,
+        tailnet: exposing(profile, registry.environment()),
         log,
         limits: Limits::default(),
         ready: None,
@@ -132,6 +136,21 @@ fn tls_of(registry: &Registry<'_>, profile: &Profile) -> Result<Option<Tls>> {
     let config = registry.config(&profile.paths.config_path)?;
     let files = own_tls(profile, &config, registry.environment())?;
     files.map(|files| Tls::open(files).map_err(|error| error.profile(&profile.name))).transpose()
+}
+
+/// How the embedded gateway is shown to its tailnet.
+fn exposing(profile: &Profile, environment: &Environment) -> Option<Exposing> {
+    // What macOS's own application brings is on no PATH.
+    let application = "/Applications/Tailscale.app/Contents/MacOS/Tailscale";
+    let path = environment.path().unwrap_or_default().split(':').filter(|folder| folder.starts_with('/'));
+    let candidates = path.map(|folder| Path::new(folder).join("tailscale"));
+    profile.tailnet.is_wanted().then(|| Exposing {
+        wish: profile.tailnet.clone(),
+        candidates: candidates.chain([PathBuf::from(application)]).collect(),
+        listener: profile.block.base().checked_add(LISTENER_OFFSET).unwrap_or_default(),
+        record: profile.paths.state_dir.join(ExposureRecord::NAME),
+        pace: Pace::default(),
+    })
 }
 
 /// How the embedded gateway authenticates, by the profile's own configuration alone.

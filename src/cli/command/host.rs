@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::base::exposure::ExposureRecord;
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, survey};
 use crate::conflict::host::{FoundGateway, FoundUnit, HostFacts, HostReport, Scope, survey as judge};
@@ -76,7 +77,18 @@ pub fn look(context: &Context) -> Result<HostReport> {
     });
     let units = units.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     let shared = daemon::as_conflicts(&daemon::sharings(&registry, None)?);
-    Ok(judge(&HostFacts { gateways, units, profiles, in_the_way, shared, user }))
+    let mut report = judge(&HostFacts { gateways, units, profiles, in_the_way, shared, user });
+    let own = process::user_name(process::own_user());
+    let mine = |gateway: &&mut FoundGateway| gateway.embedded && gateway.user == own;
+    report.gateways.iter_mut().filter(mine).for_each(exposed);
+    Ok(report)
+}
+
+/// Adds what the gateway itself left written of its exposures.
+fn exposed(gateway: &mut FoundGateway) {
+    let (Some(pid), Some(folder)) = (gateway.pid, &gateway.state_dir) else { return };
+    let text = files::read(&folder.join(ExposureRecord::NAME)).ok().flatten();
+    gateway.exposure = text.map(|text| ExposureRecord::of(&text, pid)).unwrap_or_default();
 }
 
 /// The gateways that the host has now, in one line.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use comfy_table::{Color, Table};
 
 use super::narrow::{self, Value, plain};
+use crate::base::exposure::Exposure;
 use crate::base::record::{Holder, Intent, LinkStatus, ProfileStatus, State};
 use crate::conflict::Conflict;
 use crate::conflict::host::FoundGateway;
@@ -40,8 +41,14 @@ fn marked(name: &str, selected: Option<&str>) -> String {
 
 /// Gateways of the host, one a row.
 pub fn gateways(gateways: &[FoundGateway], columns: Option<u16>) -> String {
+    // Most hosts show no gateway to anybody else, and then there is nothing to tell.
+    let shown = gateways.iter().any(|gateway| !gateway.exposure.is_empty());
+    let exposure = |gateway: &FoundGateway| {
+        let ways: Vec<String> = gateway.exposure.iter().map(Exposure::in_words).collect();
+        plain(if ways.is_empty() { "-".into() } else { ways.join("; ") })
+    };
     let row = |gateway: &FoundGateway| {
-        vec![
+        let mut row = vec![
             plain(or_dash(gateway.profile.as_ref())),
             plain(or_dash(gateway.pid)),
             plain(or_dash(gateway.user.as_ref())),
@@ -49,9 +56,12 @@ pub fn gateways(gateways: &[FoundGateway], columns: Option<u16>) -> String {
             plain(or_dash(gateway.port)),
             plain(gateway.manager.unit.as_deref().unwrap_or(gateway.manager.kind.as_str())),
             plain(if gateway.ours { "yes" } else { "no" }),
-        ]
+        ];
+        row.extend(shown.then(|| exposure(gateway)));
+        row
     };
-    let header = ["PROFILE", "PID", "USER", "PROGRAM", "PORT", "MANAGER", "OURS"];
+    let mut header = vec!["PROFILE", "PID", "USER", "PROGRAM", "PORT", "MANAGER", "OURS"];
+    header.extend(shown.then_some("EXPOSURE"));
     narrow::laid_out(&header, gateways.iter().map(row).collect(), columns)
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::exposure::Exposure;
 use crate::base::port::DEFAULT_PORT;
 use crate::base::record::{Holder, HolderKind, Isolation};
 use crate::base::{PortBlock, ProfileName};
@@ -34,6 +35,9 @@ pub struct FoundGateway {
     pub identity: Option<String>,
     /// Whether our supervisor runs it.
     pub ours: bool,
+    /// How it is reached from beyond this machine, by its own word.
+    #[serde(default)]
+    pub exposure: Vec<Exposure>,
     /// Whether it is this program's own gateway.
     #[serde(skip)]
     pub embedded: bool,

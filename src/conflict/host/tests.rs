@@ -184,6 +184,6 @@ fn its_json_has_the_keys_of_the_contract() {
         serde_json::json!({"ok": true, "conflicts": [], "gateways": [{
             "profile": "default", "pid": 1, "user": "ana", "program": "openclaw-gateway", "port": 18789,
             "stateDir": null, "manager": {"kind": "systemd-user", "unit": "openclaw-gateway.service"},
-            "identity": null, "ours": false}]})
+            "identity": null, "ours": false, "exposure": []}]})
     );
 }

@@ -1,6 +1,11 @@
-//! What passes through a process.
+//! What passes through a process, and who has a connection's other end.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+
+/// Lines of the table of connections that are looked at: a busy machine has thousands.
+const LINES_MAX: usize = 100_000;
 
 /// How many bytes `pid` has read and written (proc_pid_io(5)).
 pub fn bytes_moved(pid: u32) -> Option<u64> {
@@ -8,4 +13,23 @@ pub fn bytes_moved(pid: u32) -> Option<u64> {
     let field =
         |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
     Some(field("rchar:")? + field("wchar:")?)
+}
+
+/// The users whose sockets at `client` are connected to `other`, both IPv4 (proc_net(5)); one that its process has
+/// closed, or not taken yet, is nobody's. `None` when the table cannot be read.
+pub fn connected_users(client: SocketAddr, other: SocketAddr) -> Option<Vec<u32>> {
+    let (Some(client), Some(other)) = (written(client), written(other)) else { return Some(Vec::new()) };
+    let table = BufReader::new(File::open("/proc/net/tcp").ok()?);
+    let user = |line: String| {
+        let words: Vec<&str> = line.split_ascii_whitespace().take(10).collect();
+        // Number, both addresses, state, queues, timer, retransmissions, user, timeout, inode.
+        let [_, near, far, _, _, _, _, user, _, inode] = words[..] else { return None };
+        (near == client && far == other && inode != "0").then(|| user.parse().ok()).flatten()
+    };
+    Some(table.lines().take(LINES_MAX).map_while(Result::ok).filter_map(user).collect())
+}
+
+fn written(address: SocketAddr) -> Option<String> {
+    let SocketAddr::V4(address) = address else { return None };
+    Some(format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port()))
 }

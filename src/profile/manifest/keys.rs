@@ -18,7 +18,7 @@ pub(super) const TABLES: [(&str, &[&str]); 7] = [
         ],
     ),
     ("runtime", &["kind", "command", "ready", "node", "program", "doctor_on_78", "pass_env"]),
-    ("gateway", &["port", "bind"]),
+    ("gateway", &["port", "bind", "tailnet_port", "tailnet_path"]),
     ("paths", &["state_dir", "config_path", "workspace"]),
     (
         "supervise",

@@ -11,7 +11,7 @@ use toml_edit::Document;
 use self::section::{Section, Text};
 use super::resolved::{ConfineLevel, HostKeyPolicy, OnMemoryHigh, Ready, Restart, RuntimeChoice, Transport};
 use super::size::ByteSize;
-use super::{child_env, launch, remote};
+use super::{child_env, launch, remote, tailscale};
 use crate::base::port::BASE_MAX;
 use crate::base::record::{Isolation, Place};
 use crate::base::{ProfileName, Result, Span};
@@ -34,6 +34,10 @@ pub struct Manifest {
     pub port: Option<u16>,
     /// `gateway.bind`.
     pub bind: Option<Bind>,
+    /// `gateway.tailnet_port`: the https port that Tailscale shows the gateway on.
+    pub tailnet_port: Option<u16>,
+    /// `gateway.tailnet_path`: the path there.
+    pub tailnet_path: Option<String>,
     /// Where its things are.
     pub paths: PathsTable,
     /// How it is looked after.
@@ -173,6 +177,8 @@ impl Manifest {
             runtime: runtime(&top.table("runtime")?)?,
             port: gateway.port("port", BASE_MAX)?,
             bind: gateway.choice("bind", &Bind::WORDS)?,
+            tailnet_port: gateway.port("tailnet_port", u16::MAX)?,
+            tailnet_path: tailnet_path(&gateway)?,
             paths: paths(&top.table("paths")?)?,
             supervise: supervise(&top.table("supervise")?)?,
             confine: confine.choice("level", &ConfineLevel::WORDS)?,
@@ -205,6 +211,14 @@ impl Manifest {
             }
         }
     }
+}
+
+fn tailnet_path(section: &Section<'_>) -> Result<Option<String>> {
+    let path = section.text("tailnet_path")?;
+    if let Some(why) = path.as_deref().and_then(|path| tailscale::check_path(path).err()) {
+        return Err(section.error("tailnet_path", format!("`gateway.tailnet_path` {why}")));
+    }
+    Ok(path)
 }
 
 fn runtime(section: &Section<'_>) -> Result<RuntimeTable> {
