@@ -1,6 +1,7 @@
 //! The words that every floor speaks: names, ports, secrets, moments, errors and the records that cross
 //! floors. Nothing here knows a clock, a file, a socket or a process.
 
+pub mod certificate;
 pub mod confine;
 pub mod error;
 pub mod exit;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 /// Most pins that one endpoint may have: the certificate of today and that of tomorrow.
@@ -56,6 +57,12 @@ impl fmt::Display for Pin {
     }
 }
 
+impl Serialize for Pin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// The pins of one endpoint, of which one must fit; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pins(Vec<Pin>);
@@ -71,6 +78,17 @@ impl Pins {
         let body = text.split_once("-----BEGIN CERTIFICATE-----")?.1;
         let body: String = body.split_once("-----END")?.0.split_whitespace().collect();
         Some(Pins::one(Pin::of(&STANDARD.decode(body).ok()?)))
+    }
+
+    /// A new pin, and beside it the latest of `old` while a certificate is being replaced.
+    pub fn rotating(new: Pin, old: Option<&Pins>) -> Pins {
+        let latest = old.and_then(|old| old.0.iter().find(|pin| **pin != new));
+        Pins(std::iter::once(new).chain(latest.copied()).collect())
+    }
+
+    /// The pins as a configuration holds them, which is how they are read.
+    pub fn written(&self) -> String {
+        self.0.iter().map(Pin::to_string).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether one of them is `pin`.
@@ -92,6 +110,12 @@ impl FromStr for Pins {
             1..=PINS_MAX => Ok(Pins(pins)),
             _ => Err(format!("it has more than {PINS_MAX} fingerprints")),
         }
+    }
+}
+
+impl Serialize for Pins {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.0)
     }
 }
 
@@ -137,6 +161,10 @@ mod tests {
         let both: Pins = format!("{a}, {b}").parse().unwrap();
         assert!(both.have(a) && both.have(b) && !both.have(Pin::of(b"c")));
         assert_eq!(both.to_string(), format!("{a} or {b}"));
+        assert_eq!(both.written().parse(), Ok(both.clone()));
+        let (again, new) = (Pins::rotating(b, Some(&both)), Pins::rotating(Pin::of(b"c"), Some(&both)));
+        assert_eq!((again.written(), new.have(a)), (format!("{b}, {a}"), true));
+        assert_eq!(Pins::rotating(a, None), Pins::one(a));
         assert!(format!("{a} {b} {a}").parse::<Pins>().is_err());
         assert!(" ".parse::<Pins>().is_err());
     }

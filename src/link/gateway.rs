@@ -16,6 +16,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::http;
 use super::stream::Stream;
 use super::tls::{self, Mistrust, Trust};
+use super::witness::{self, Shown};
 use crate::wire::connect::Challenge;
 use crate::wire::handshake::{Handshake, Step};
 use crate::wire::limits::FRAME_MAX;
@@ -113,6 +114,23 @@ impl Opening {
             self.stream = Stream::Tls(Box::new(secured));
         }
         Ok(self)
+    }
+
+    /// The certificate in DER that the other end showed; none where nothing speaks TLS.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        let Stream::Tls(stream) = &self.stream else { return None };
+        stream.get_ref().1.peer_certificates()?.first().map(|one| one.as_ref())
+    }
+
+    /// Looks at the certificate that the other end shows to whoever asks for `host`, and goes.
+    ///
+    /// # Errors
+    /// [`Trouble::Mistrusted`] when it shows none.
+    pub async fn shown(self, host: &str) -> Result<Shown, Trouble> {
+        match self.stream {
+            Stream::Plain(stream) => witness::look(stream, host).await.map_err(Trouble::Mistrusted),
+            Stream::Tls(_) => Err(Trouble::Foreign("it has shown its certificate already".into())),
+        }
     }
 
     /// `GET path` over this connection, which ends with the answer.

@@ -10,4 +10,5 @@ pub mod stream;
 pub mod tailnet;
 pub mod tls;
 pub mod unix;
+pub mod witness;
 pub mod ws;

@@ -83,7 +83,7 @@ pub async fn secure(stream: TcpStream, host: &str, trust: &Trust) -> Result<TlsS
 }
 
 /// What this system trusts; a certificate that cannot be read is passed over.
-fn authorities(provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Mistrust> {
+pub(super) fn authorities(provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Mistrust> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();

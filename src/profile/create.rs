@@ -94,7 +94,7 @@ pub fn manifest_text(template: &str, fill: &Fill) -> Result<String> {
 }
 
 /// Sets one value; what stands around an earlier one (a comment behind it) stays.
-fn set(document: &mut DocumentMut, table: &str, key: &str, mut item: Item) {
+pub(super) fn set(document: &mut DocumentMut, table: &str, key: &str, mut item: Item) {
     let parent = match table {
         "" => Some(document.as_table_mut() as &mut dyn toml_edit::TableLike),
         named => document.entry(named).or_insert(Item::Table(Table::new())).as_table_like_mut(),

@@ -4,13 +4,13 @@
 use serde_json::{Map, Value, json};
 use toml_edit::{DocumentMut, Item, TableLike, value};
 
-use super::create::template;
+use super::create::{set, template};
 use super::manifest::RemoteTable;
 use super::remote;
 use super::resolved::Transport;
 use super::tunnel::SshTarget;
 use super::url::GatewayUrl;
-use crate::base::{Error, Kind, ProfileName, Result};
+use crate::base::{Error, Kind, Pins, ProfileName, Result};
 
 /// The link that `text` describes: `ssh://user@host[:port]`, or the gateway's own URL.
 ///
@@ -73,6 +73,18 @@ pub fn manifest_text(name: &ProfileName, link: &RemoteTable) -> Result<String> {
     ] {
         put(table, key, item, is_direct && !of_direct);
     }
+    Ok(document.to_string())
+}
+
+/// The manifest `text` with these pins as what the gateway's certificate is known by, comments kept.
+///
+/// # Errors
+/// [`Kind::Config`], code `manifest_invalid`, when it is not TOML.
+pub fn with_pins(text: &str, pins: &Pins) -> Result<String> {
+    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
+        Error::new(Kind::Config, "manifest_invalid", format!("the manifest is not TOML: {}", error.message()))
+    })?;
+    set(&mut document, "remote", "tls_fingerprint", value(pins.written()));
     Ok(document.to_string())
 }
 

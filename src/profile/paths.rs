@@ -107,6 +107,11 @@ impl SupervisorPaths {
         self.records_dir.join(format!("{name}.created"))
     }
 
+    /// The certificate that a gateway elsewhere showed when it was last trusted.
+    pub fn trusted(&self, name: &ProfileName) -> PathBuf {
+        self.records_dir.join(format!("{name}.trusted.pem"))
+    }
+
     /// Where `profile use` keeps the name of the profile that is meant when nobody says which.
     pub fn used(&self) -> PathBuf {
         self.config_dir.with_file_name("used-profile")

@@ -86,6 +86,8 @@ fn the_help_of_profiles_and_of_one_of_its_verbs() {
           logs      Print the captured output of a profile's gateway
           env       Print the profile's environment for a shell
           exec      Run a command in the profile's environment
+          trust     Show which certificate a gateway elsewhere shows and which one is trusted; trust it on
+                    your word
           use       Set which profile is meant when nothing else says so, or show which one is
 
         Options:

@@ -18,3 +18,4 @@ mod hosts;
 mod links;
 mod probe;
 mod server;
+mod trust;

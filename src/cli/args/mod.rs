@@ -25,7 +25,8 @@ pub use later::Later;
 pub use link::Link;
 pub use nodes::{Devices, Invoke, Node, Nodes, Rename};
 pub use profile::{
-    Adopt, Clone, Create, Exec, Logs, PolicyArg, Profile, Rm, RuntimeArg, Sharing, Start, There, Use,
+    Adopt, Clone, Create, Exec, Logs, PinArg, PolicyArg, Profile, Rm, RuntimeArg, Sharing, Start, There,
+    TrustArgs, Use,
 };
 pub use sessions::{Delete, History, SessionSend, Sessions};
 pub use supervisor::Supervisor;

@@ -41,6 +41,8 @@ pub enum Profile {
     Env(Name),
     /// Run a command in the profile's environment
     Exec(Exec),
+    /// Show which certificate a gateway elsewhere shows and which one is trusted; trust it on your word
+    Trust(TrustArgs),
     /// Set which profile is meant when nothing else says so, or show which one is
     Use(Use),
 }
@@ -108,6 +110,36 @@ pub struct Rm {
     /// Do it
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// `openclaw profile trust`
+#[derive(Debug, ClapArgs)]
+pub struct TrustArgs {
+    /// The profile
+    pub name: ProfileName,
+    /// What is trusted from now on
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = PinArg::Leaf)]
+    pub pin: PinArg,
+    /// Go on trusting what was trusted last as well, while a certificate is being replaced
+    #[arg(long)]
+    pub keep_old: bool,
+    /// Trust it without a question
+    #[arg(short, long, requires = "fingerprint")]
+    pub yes: bool,
+    /// The fingerprint that the gateway's administrator told you; nothing else is trusted
+    #[arg(long, value_name = "SHA256")]
+    pub fingerprint: Option<String>,
+}
+
+/// What a certificate is recognised by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PinArg {
+    /// The certificate itself
+    Leaf,
+    /// Its public key, which may outlive it
+    Key,
+    /// The highest certificate that is shown above it
+    Authority,
 }
 
 /// `openclaw profile create`

@@ -4,6 +4,7 @@
 use tokio::sync::mpsc;
 
 use super::supervisor_run::stop_signal;
+use super::trust;
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, block_on, chosen, survey};
 use crate::client::explain::{Named, explain};
@@ -12,7 +13,7 @@ use crate::host::inherit::{self, CLAIM_VARIABLE};
 use crate::link::forward::{Far, Near};
 use crate::link::gateway::Trouble;
 use crate::link::tls::Trust;
-use crate::profile::Profile;
+use crate::profile::{Profile, Registry};
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -27,7 +28,7 @@ pub fn run(context: &Context) -> Result<()> {
     let claimed = inherited.is_some_and(|value| inherit::is_claim_on(value, &profile.paths.state_dir));
     let cleared =
         if claimed { None } else { Some(daemon::clear(&registry, profile.clone(), Occasion::Asked)?) };
-    let outcome = block_on(serve(context, &profile, far));
+    let outcome = block_on(serve(context, &registry, &profile, far));
     drop(cleared);
     outcome
 }
@@ -47,7 +48,7 @@ fn far(profile: &Profile) -> Result<Far> {
     Ok(Far { host: url.host().to_owned(), port: url.port(), trust })
 }
 
-async fn serve(context: &Context, profile: &Profile, far: Far) -> Result<()> {
+async fn serve(context: &Context, registry: &Registry<'_>, profile: &Profile, far: Far) -> Result<()> {
     let stop = stop_signal()?;
     let named = Named {
         who: format!("the gateway at {}:{}", far.host, far.port),
@@ -57,7 +58,12 @@ async fn serve(context: &Context, profile: &Profile, far: Far) -> Result<()> {
         is_own: false,
     };
     // A far end that cannot be reached now is told by the exit, not by the first client.
-    far.reach().await.map_err(|trouble| explain(&named, trouble))?;
+    let reached = far.reach().await.map_err(|trouble| explain(&named, trouble))?;
+    if let Some(certificate) = reached.certificate() {
+        // Without it the next change can be told less well, and that is all.
+        let _ = trust::keep(registry, profile, certificate);
+    }
+    drop(reached);
     let near = Near::bind(profile.port).await.map_err(|error| error.profile(&profile.name))?;
     context.render.notice(&format!("link up: 127.0.0.1:{} to {}:{}", profile.port, far.host, far.port));
     let (sender, mut troubles) = mpsc::unbounded_channel::<Trouble>();

@@ -51,6 +51,7 @@ mod supervisor_reload;
 mod supervisor_run;
 mod supervisor_status;
 mod supervisor_stop;
+mod trust;
 mod use_profile;
 
 use serde_json::Value;
@@ -180,6 +181,7 @@ fn profile(context: &Context, command: Profile) -> Result<()> {
         Profile::Logs(logs) => block_on(logs::run(context, &logs)),
         Profile::Env(name) => environment::run(context, &name.name),
         Profile::Exec(exec) => exec::run(context, &exec),
+        Profile::Trust(asked) => block_on(trust::run(context, &asked)),
         Profile::Use(wanted) => use_profile::run(context, &wanted),
     }
 }

@@ -96,6 +96,7 @@ fn planned(registry: &Registry<'_>, name: &ProfileName, paths: &Paths) -> Result
     let entries = folder.as_ref().map(|folder| listed(folder, state_dir, &creation)).transpose();
     let mut ours = Keep::new(registry.paths()).of(name)?;
     ours.extend(daemon::kept(registry.paths(), name)?);
+    ours.extend(Some(registry.paths().trusted(name)).filter(|file| files::is_there(file)));
     ours.extend(Some(paths.manifest.clone()).filter(|file| files::is_there(file)));
     let outside =
         [&paths.workspace, &paths.config_path].into_iter().filter(|path| !path.starts_with(state_dir));

@@ -5,6 +5,7 @@ pub mod cell;
 mod listing;
 mod narrow;
 mod progress;
+mod question;
 mod table;
 
 use std::io::{IsTerminal, Write};

@@ -139,7 +139,7 @@ async fn through(opening: Opening, pins: &Pins, limit: Duration) -> Knock {
     match timeout(limit, opening.secured(HOST, &Trust::Pins(pins.clone()))).await {
         Ok(Ok(opening)) => Knock::Open(Box::new(opening)),
         Ok(Err(Trouble::Mistrusted(Mistrust::Pin { shown, .. }))) => Knock::Mismatch(format!(
-            "the gateway at the far end shows another certificate ({shown}) than remote.tls_fingerprint names"
+            "the gateway at the far end shows another certificate ({shown}) than remote.tls_fingerprint names; see what changed: openclaw profile trust"
         )),
         _ => Knock::Silent,
     }
