@@ -2,6 +2,8 @@
 //! and goes nowhere else (I8, INCIDENTS F1); whether the place is what it claims to be is checked by `link` and
 //! `host` before anything is sent. `peer` says who may give orders.
 
+pub mod advisory;
+pub mod bind;
 pub mod credential;
 pub mod endpoint;
 pub mod lookup;

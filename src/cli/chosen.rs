@@ -10,7 +10,7 @@ use crate::profile::{Flags, Profile, Registry, Selection, Source, SupervisorPath
 
 /// The flags that select a profile.
 pub fn flags(context: &Context) -> Flags {
-    Flags { profile: context.global.profile.clone(), dev: context.global.dev, port: None }
+    Flags { profile: context.global.profile.clone(), dev: context.global.dev, port: None, bind: None }
 }
 
 /// The profile that the flags, the environment and `profile use` mean; it need not exist.

@@ -3,9 +3,21 @@
 use serde_json::{Value, json};
 
 use crate::access::{Credential, credential, lookup, strength};
-use crate::daemon::DISK;
+use crate::base::Reach;
+use crate::daemon::{DISK, binding};
 use crate::profile::config::SecretSource;
 use crate::profile::{Profile, Registry};
+
+/// What is to be said of `profile`: of its credential, and of a real program with known faults.
+pub fn warnings(registry: &Registry<'_>, profile: &Profile) -> Vec<Value> {
+    let runtime = binding::likely_runtime(registry, profile);
+    let outdated = binding::outdated(registry, profile, runtime, Reach::Loopback).ok().flatten();
+    let outdated = outdated.map(|message| {
+        json!({ "code": "gateway_outdated", "severity": "warning", "profile": profile.name,
+            "message": message, "remedy": "npm install -g openclaw" })
+    });
+    warning(registry, profile).into_iter().chain(outdated).collect()
+}
 
 /// The warning about the credential that the gateway of `profile` asks for; none where that is strong, kept where only
 /// the real program can look, or not on this host.

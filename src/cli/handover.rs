@@ -185,7 +185,7 @@ mod tests {
             ("openclaw supervisor install", Fate::Mistake),
             ("openclaw gateway --force", Fate::Mistake),
             ("openclaw gateway --allow-unconfigured --bind lan", Fate::Mistake),
-            ("openclaw gateway run --bind lan", Fate::Mistake),
+            ("openclaw gateway run --auth none", Fate::Mistake),
             ("openclaw --nonsense", Fate::Mistake),
             ("openclaw", Fate::Mistake),
             ("openclaw health --timeout soon", Fate::Mistake),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::Context;
+use super::command::gateway_access;
 use crate::base::record::{Owner, ProfileStatus, State};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::client::control::Supervisor;
@@ -111,6 +112,11 @@ async fn look(context: &Context, of: Option<&ProfileName>) -> Result<Vec<Profile
         profiles.push(status);
     }
     warn_of(&daemon::allowed(&registry, &known, of)?, &mut profiles);
+    if let (Some(name), [status]) = (of, profiles.as_mut_slice())
+        && let Some((_, Ok(profile))) = known.iter().find(|(known, _)| known == name)
+    {
+        status.warnings.extend(gateway_access::refusal(&registry, profile));
+    }
     Ok(profiles)
 }
 

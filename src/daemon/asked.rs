@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{census, holder};
 use crate::base::PortBlock;
+use crate::base::Reach;
 use crate::base::port::DEFAULT_PORT;
 use crate::base::record::HolderKind;
 use crate::conflict::host::{FoundGateway, KnownProfile};
@@ -146,6 +147,8 @@ fn add(found: &mut Vec<Sighting>, listener: &Listener, answer: &Answer, environm
         user: holder.user,
         program: holder.program,
         port: Some(listener.port),
+        addresses: vec![listener.address],
+        reached: Some(Reach::of(listener.address)),
         manager,
         identity,
         embedded: holder.kind == HolderKind::EmbeddedGateway,

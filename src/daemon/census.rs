@@ -1,12 +1,13 @@
 //! Every gateway on the host, whoever started it: the kernel's facts, judged by `conflict` and `service`. Used
 //! before a primary gateway starts and by `host status` and `host conflicts`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::asked::{self, Sighting};
 use super::holder;
-use crate::base::Result;
 use crate::base::record::HolderKind;
+use crate::base::{Reach, Result};
 use crate::conflict::cgroup::{self, Manager};
 use crate::conflict::host::{Blocker, FoundGateway, KnownProfile, Recorded};
 use crate::conflict::process::{Found, Process, judge_process};
@@ -168,7 +169,13 @@ fn describe(
         if on_expected { expected } else { listening.iter().map(|found| found.port).min().or(expected) };
     let holder = process::holder(Some(pid));
     let sockets = listening.iter().map(|listener| listener.inode).collect();
+    let own = listening.iter().filter(|listener| Some(listener.port) == port && !details.apart);
+    let mut addresses: Vec<IpAddr> = own.map(|listener| listener.address).collect();
+    addresses.sort();
+    addresses.dedup();
     let gateway = FoundGateway {
+        reached: (!addresses.is_empty()).then(|| Reach::farthest(&addresses)),
+        addresses,
         profile: known.map(|known| known.name.clone()).or(verdict.profile),
         pid: Some(pid),
         user: census::user(details.uid),

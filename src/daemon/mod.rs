@@ -9,6 +9,7 @@ mod adoption;
 mod after;
 mod alert;
 mod asked;
+pub mod binding;
 mod capture;
 pub mod census;
 mod confining;

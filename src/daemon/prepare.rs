@@ -15,7 +15,7 @@ use super::adoption::RunRecord;
 use super::census::{self, HOST_LOCK};
 use super::confining::{self, Held};
 use super::sharing::sharings;
-use super::{after, exposing, holder, journal, leftovers, linking, real};
+use super::{after, binding, exposing, holder, journal, leftovers, linking, real};
 use crate::base::record::{Isolation, Runtime};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::conflict::host::{PrimaryClaim, primary_refusal};
@@ -275,6 +275,7 @@ pub fn launch(
     let Cleared { profile, claims, shared } = cleared;
     let found = real::choose(&profile, &setup.environment)?;
     let (runtime, program) = (found.runtime(), process::own_program());
+    binding::addresses(&registry, &profile, runtime)?;
     let argv = words::command_line(&profile, runtime, &program, found.installed())?;
     let pipe = setup.run_dir().join(format!("{name}.out"));
     let mut run = RunRecord::new(&profile, runtime, &pipe)?;

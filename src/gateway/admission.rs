@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::access::Access;
 use super::options::Auth;
 use super::origin;
 use crate::wire::device::{self, Doubt};
@@ -15,6 +16,10 @@ pub struct Peer {
     pub local: bool,
     /// The web page that it speaks for.
     pub origin: Option<String>,
+    /// The host that it believes to speak with.
+    pub host: Option<String>,
+    /// The user that a trusted proxy names.
+    pub user: Option<String>,
     /// Who it is by Tailscale's word.
     pub identity: Identity,
 }
@@ -87,18 +92,19 @@ impl Denial {
 pub fn admit(
     params: &ConnectParams,
     peer: &Peer,
-    auth: &Auth,
+    access: &Access,
     nonce: &str,
     now_ms: u64,
     locked_ms: Option<u64>,
 ) -> Result<Grant, Denial> {
+    let auth = &access.auth;
     check_version(params)?;
     let role = match params.role.as_deref() {
         None | Some("operator") => Role::Operator,
         Some("node") => Role::Node,
         Some(_) => return Err(Denial::policy(Fault::invalid("invalid role"))),
     };
-    if peer.origin.as_deref().is_some_and(|page| !origin::is_allowed(page, peer.local)) {
+    if !origin::is_allowed(peer, &access.fence.allowed_origins) {
         return Err(Denial::policy(origin::refusal()));
     }
     if peer.identity == Identity::Contradicted {
@@ -177,6 +183,8 @@ fn check_deviceless(params: &ConnectParams, peer: &Peer, auth: &Auth, role: Role
     let enough = match auth {
         Auth::None => is_backend(params) && peer.local,
         Auth::Token(_) | Auth::Password(_) => offered(params).next().is_some(),
+        // Who has been asked by nobody is told so by the check of that.
+        Auth::TrustedProxy => true,
     };
     if enough { Ok(()) } else { Err(Denial::policy(identity_required)) }
 }
@@ -198,6 +206,8 @@ fn check_secret(
     let (secret, word) = match auth {
         Auth::None if peer.local => return Ok(()),
         Auth::None => return Err(Denial::policy(unauthorized("none", "mismatch", params, peer))),
+        Auth::TrustedProxy if peer.user.is_some() => return Ok(()),
+        Auth::TrustedProxy => return Err(Denial::policy(not_by_proxy())),
         Auth::Token(secret) => (secret, "token"),
         Auth::Password(secret) => (secret, "password"),
     };
@@ -214,16 +224,27 @@ fn check_secret(
         return Err(Denial { fault, code: 1008, guessed: true });
     }
     let device_token = params.auth.as_ref().is_some_and(|auth| auth.device_token.is_some());
-    Err(Denial::policy(if device_token {
-        auth_fault(
-            "device token mismatch (rotate/reissue device token)",
-            "device_token_mismatch",
-            false,
-            "update_auth_credentials",
-        )
-    } else {
-        unauthorized(word, "missing", params, peer)
-    }))
+    if !device_token {
+        return Err(Denial::policy(unauthorized(word, "missing", params, peer)));
+    }
+    let fault = auth_fault(
+        "device token mismatch (rotate/reissue device token)",
+        "device_token_mismatch",
+        false,
+        "update_auth_credentials",
+    );
+    // A guess as good as any other: it costs the same.
+    Err(Denial { fault, code: 1008, guessed: true })
+}
+
+/// What is said to whom no trusted proxy has asked, a program of this machine included.
+fn not_by_proxy() -> Fault {
+    auth_fault(
+        "no user was named by a trusted proxy (connect through the proxy)",
+        "trusted_proxy_required",
+        false,
+        "update_auth_configuration",
+    )
 }
 
 fn unauthorized(word: &str, wrong: &str, params: &ConnectParams, peer: &Peer) -> Fault {

@@ -14,7 +14,7 @@ use super::dispatch::{self, Verdict};
 use super::hub::{Announcement, Hub, SHUTDOWN};
 use super::method::{Call, Method, health};
 use super::scope;
-use super::session::{Ending, Open, going_down};
+use super::session::{Ending, Open, going_down, locked_out};
 use crate::host::clock;
 use crate::link::ws::{Incoming, Ws};
 use crate::wire::{Event, Fault, Frame, fault, limits};
@@ -74,6 +74,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                     self.say(answer)?;
                 }
                 announced = self.open.heard.recv() => match announced {
+                    _ if self.open.epoch != self.hub.epoch() => return Ok(locked_out()),
                     Ok(announcement) => {
                         self.hear(&announcement)?;
                         if announcement.event == SHUTDOWN {

@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{HOST, HeaderMap, ORIGIN};
 
-use super::upgrade::is_forwarded;
+use super::access::Access;
+use super::asker::{self, Asker};
 
 /// Who put the request through, by whose word: `Tailscale-User-Login`.
 const LOGIN: &str = "tailscale-user-login";
@@ -34,6 +35,10 @@ pub struct Caller {
     pub local: bool,
     /// The web page that it speaks for, unless that is this gateway's own.
     pub origin: Option<String>,
+    /// The host that it believes to speak with.
+    pub host: Option<String>,
+    /// The user that a trusted proxy names.
+    pub user: Option<String>,
     /// The login that Tailscale's proxy states; not proved yet.
     pub stated: Option<String>,
 }
@@ -60,13 +65,21 @@ impl Known {
 
 /// Who asks; `None` when a request came another way than this door is for. `known` is how the tailnet knows the
 /// gateway, while it is shown there.
-pub fn caller(door: Door, peer: SocketAddr, headers: &HeaderMap, known: Option<&Known>) -> Option<Caller> {
+pub fn caller(
+    door: Door,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+    known: Option<&Known>,
+    access: &Access,
+) -> Option<Caller> {
     // An origin that is not even text is certainly none of ours.
     let origin = headers.get(ORIGIN).map(|value| value.to_str().unwrap_or("null").to_owned());
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).map(str::to_owned);
     match door {
         Door::Own => {
-            let ip = peer.ip().to_canonical();
-            (!is_forwarded(headers)).then_some(Caller { ip, local: ip.is_loopback(), origin, stated: None })
+            let asker = asker::identify(peer.ip(), headers, access)?;
+            let Asker { ip, local, user } = asker;
+            Some(Caller { ip, local, origin, host, user, stated: None })
         }
         Door::Tailnet => {
             let known = known?;
@@ -76,6 +89,8 @@ pub fn caller(door: Door, peer: SocketAddr, headers: &HeaderMap, known: Option<&
             Some(Caller {
                 ip: ip.to_canonical(),
                 local: false,
+                host,
+                user: None,
                 origin: origin.filter(|_| !own_page),
                 stated: stated(headers),
             })
@@ -102,6 +117,8 @@ mod tests {
     use hyper::header::{HeaderName, HeaderValue};
 
     use super::*;
+    use crate::gateway::options::Auth;
+    use crate::profile::Fence;
 
     fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         let pair = |(name, value): &(&str, &str)| {
@@ -114,9 +131,13 @@ mod tests {
         map
     }
 
+    fn access() -> Access {
+        Access { auth: Auth::None, fence: Fence::default() }
+    }
+
     fn at(door: Door, pairs: &[(&str, &str)]) -> Option<Caller> {
         let known = Known { host: "h.t.ts.net".into(), port: 8443 };
-        caller(door, "127.0.0.1:9".parse().unwrap(), &headers(pairs), Some(&known))
+        caller(door, "127.0.0.1:9".parse().unwrap(), &headers(pairs), Some(&known), &access())
     }
 
     const WHOLE: [(&str, &str); 3] = [
@@ -154,7 +175,7 @@ mod tests {
     }
 
     fn caller_without_exposure() -> Option<Caller> {
-        caller(Door::Tailnet, "127.0.0.1:9".parse().unwrap(), &headers(&WHOLE), None)
+        caller(Door::Tailnet, "127.0.0.1:9".parse().unwrap(), &headers(&WHOLE), None, &access())
     }
 
     #[test]

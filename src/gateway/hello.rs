@@ -35,7 +35,7 @@ pub fn greeting(hub: &Hub, grant: &Grant, conn_id: &str) -> HelloOk {
             uptime_ms: hub.uptime_ms(),
             config_path: admin.then(|| options.config_path.clone()),
             state_dir: admin.then(|| options.state_dir.clone()),
-            auth_mode: admin.then(|| options.auth.mode().to_owned()),
+            auth_mode: admin.then(|| hub.access().auth.mode().to_owned()),
             session_defaults: None,
         },
         auth: Granted { role: grant.role.as_str().into(), scopes: grant.scopes.clone(), device_token: None },

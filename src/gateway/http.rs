@@ -23,15 +23,19 @@ use super::load::EventLoop;
 use super::options::Auth;
 use super::tailnet::Front;
 use super::throttle::Party;
-use super::{date, upgrade};
+use super::{asker, date, machine, origin, upgrade};
 use crate::host::clock;
 use crate::wire::limits;
 
 /// Largest request head in bytes, as Node.js takes it.
 const HEAD_MAX: usize = 16 * 1024;
-const JSON: &str = "application/json; charset=utf-8";
+/// The kind of all that is told to programs.
+pub const JSON: &str = "application/json; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const PAGE: &str = "OpenClaw gateway (embedded). It speaks Gateway protocol v4 over WebSocket on this port; see /healthz, /startupz and /readyz.\n";
+
+/// What a page is told that speaks with a name which is not known to be this machine's.
+const HOST_REFUSED: &str = r#"{"error":{"message":"Host not allowed. Open the gateway by its address or by localhost, or allow the page's origin in gateway.controlUi.allowedOrigins.","type":"host_not_allowed"}}"#;
 
 /// An answer over HTTP.
 pub type Answer = Response<Full<Bytes>>;
@@ -63,49 +67,88 @@ fn route(hub: &Rc<Hub>, door: Door, peer: SocketAddr, request: Request<Incoming>
         return upgrade::answer(hub, door, peer, request);
     }
     let path = request.uri().path();
-    let liveness = matches!(path, "/health" | "/healthz");
-    let known = hub.front.as_ref().and_then(Front::known);
-    let caller = door::caller(door, peer, request.headers(), known.as_ref());
-    let draft = if !liveness && caller.is_none() {
-        Draft { length_last: true, ..Draft::new(StatusCode::FORBIDDEN, JSON, attribution_required()) }
-    } else {
-        match path {
-            "/health" | "/healthz" | "/startup" | "/startupz" | "/ready" | "/readyz" | "/"
-                if !matches!(*request.method(), Method::GET | Method::HEAD) =>
-            {
-                let mut draft = Draft::new(StatusCode::METHOD_NOT_ALLOWED, TEXT, "Method Not Allowed".into());
-                draft.extra = Some(("Allow", "GET, HEAD"));
-                Draft { length_last: true, ..draft }
-            }
-            "/health" | "/healthz" => probe(true, json!({ "ok": true, "status": "live" }).to_string()),
-            "/startup" | "/startupz" => startup(hub, is_trusted(hub, caller.as_ref(), request.headers())),
-            "/ready" | "/readyz" => ready(hub, is_trusted(hub, caller.as_ref(), request.headers())),
-            "/" => Draft::new(StatusCode::OK, TEXT, PAGE.into()),
-            _ => Draft::new(StatusCode::NOT_FOUND, TEXT, "Not Found".into()),
-        }
+    let draft = match path {
+        // Whether it lives is for everybody.
+        "/health" | "/healthz" => only_read(&request).map_or_else(
+            |refusal| *refusal,
+            |()| probe(true, json!({ "ok": true, "status": "live" }).to_string()),
+        ),
+        _ => admitted(hub, door, peer, request.headers())
+            .and_then(|caller| answered(hub, &request, &caller))
+            .unwrap_or_else(|refusal| *refusal),
     };
     draft.finish(&request)
 }
 
-/// Details are for programs on this machine, and for whoever has the credential; a wrong one counts as anywhere else.
-fn is_trusted(hub: &Hub, caller: Option<&Caller>, headers: &HeaderMap) -> bool {
-    let Some(caller) = caller else { return false };
+fn answered(hub: &Hub, request: &Request<Incoming>, caller: &Caller) -> Result<Draft, Box<Draft>> {
+    let details = || only_read(request).and_then(|()| is_trusted(hub, caller, request.headers()));
+    Ok(match request.uri().path() {
+        "/startup" | "/startupz" => startup(hub, details()?),
+        "/ready" | "/readyz" => ready(hub, details()?),
+        "/" => only_read(request).map(|()| Draft::new(StatusCode::OK, TEXT, PAGE.into()))?,
+        _ => Draft::new(StatusCode::NOT_FOUND, TEXT, "Not Found".into()),
+    })
+}
+
+/// Refuses everything but looking.
+fn only_read(request: &Request<Incoming>) -> Result<(), Box<Draft>> {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(());
+    }
+    let mut draft = Draft::new(StatusCode::METHOD_NOT_ALLOWED, TEXT, "Method Not Allowed".into());
+    draft.extra = Some(("Allow", "GET, HEAD".into()));
+    Err(Box::new(Draft { length_last: true, ..draft }))
+}
+
+/// Who asks, if they may at all.
+fn admitted(hub: &Hub, door: Door, peer: SocketAddr, headers: &HeaderMap) -> Result<Caller, Box<Draft>> {
+    caller(hub, door, peer, headers).map_err(|body| {
+        Box::new(Draft { length_last: true, ..Draft::new(StatusCode::FORBIDDEN, JSON, body) })
+    })
+}
+
+/// Who asks; the body of a refusal for whom nobody vouches, and for a page that believes to speak with another host.
+pub fn caller(hub: &Hub, door: Door, peer: SocketAddr, headers: &HeaderMap) -> Result<Caller, String> {
+    let (known, access) = (hub.front.as_ref().and_then(Front::known), hub.access());
+    let caller =
+        door::caller(door, peer, headers, known.as_ref(), &access).ok_or_else(attribution_required)?;
+    // Behind a proxy the name is the proxy's business, and the tailnet's door has asked for its own.
+    let direct = door == Door::Own && !asker::is_forwarded(headers);
+    if direct && origin::is_rebound(headers, &machine::hostname(), &access.fence.allowed_origins) {
+        return Err(HOST_REFUSED.into());
+    }
+    Ok(caller)
+}
+
+/// Details are for programs on this machine, and for whoever has the credential. A wrong one costs what it costs
+/// at a connect.
+///
+/// # Errors
+/// The answer to whom too many wrong ones were tried from.
+fn is_trusted(hub: &Hub, caller: &Caller, headers: &HeaderMap) -> Result<bool, Box<Draft>> {
+    let access = hub.access();
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let (Some(text), false) = (bearer, caller.local) else { return caller.local };
-    let (party, now) = (Party::Remote(caller.ip), hub.moment());
-    let matched = match &hub.options.auth {
-        Auth::Token(secret) | Auth::Password(secret) => secret.matches(text),
-        Auth::None => false,
+    let secret = match &access.auth {
+        _ if caller.local => return Ok(true),
+        Auth::Token(secret) | Auth::Password(secret) => secret,
+        Auth::TrustedProxy => return Ok(caller.user.is_some()),
+        Auth::None => return Ok(false),
     };
-    if hub.throttle().locked(&party, now).is_some() {
-        return false;
+    let Some(bearer) = bearer else { return Ok(false) };
+    let (party, now) = (Party::Remote(caller.ip), hub.moment());
+    if let Some(left) = hub.throttle().locked(&party, now) {
+        let body = r#"{"error":{"message":"Too many failed authentication attempts. Please try again later.","type":"rate_limited"}}"#;
+        let mut draft = Draft::new(StatusCode::TOO_MANY_REQUESTS, JSON, body.into());
+        draft.extra = Some(("Retry-After", left.as_millis().div_ceil(1000).to_string()));
+        return Err(Box::new(Draft { length_last: true, ..draft }));
     }
-    if matched {
+    if secret.matches(bearer) {
         hub.throttle().succeeded(&party);
-    } else {
-        hub.throttle().failed(&party, now);
+        return Ok(true);
     }
-    matched
+    // There is nothing to wait for but the lockout: what is told without details is told to everybody.
+    hub.throttle().failed(&party, now);
+    Ok(false)
 }
 
 #[derive(Serialize)]
@@ -168,7 +211,7 @@ fn probe(ok: bool, body: String) -> Draft {
 }
 
 /// The body that tells a proxy what it lacks.
-pub fn attribution_required() -> String {
+fn attribution_required() -> String {
     r#"{"error":{"message":"Proxy client attribution is required. Configure gateway.trustedProxies narrowly and make the proxy overwrite or safely rebuild forwarded client headers.","type":"proxy_attribution_required"}}"#.into()
 }
 
@@ -176,7 +219,7 @@ pub fn attribution_required() -> String {
 struct Draft {
     status: StatusCode,
     kind: &'static str,
-    extra: Option<(&'static str, &'static str)>,
+    extra: Option<(&'static str, String)>,
     store: bool,
     length_last: bool,
     body: String,
@@ -195,7 +238,7 @@ impl Draft {
             ("Referrer-Policy", "no-referrer"),
             ("Permissions-Policy", "camera=(), microphone=(self), geolocation=()"),
         ];
-        headers.extend(self.extra);
+        headers.extend(self.extra.as_ref().map(|(name, value)| (*name, value.as_str())));
         headers.push(("Content-Type", self.kind));
         if !self.store {
             headers.push(("Cache-Control", "no-store"));

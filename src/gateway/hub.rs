@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast, watch};
 use uuid::Uuid;
 
+use super::access::{Access, Reload};
 use super::admission::Peer;
 use super::load::Load;
 use super::machine;
 use super::options::Options;
+use super::origin;
 use super::presence::Presence;
 use super::scope;
 use super::tailnet::Front;
@@ -25,6 +27,8 @@ use crate::wire::limits;
 
 /// Announcements that a connection may lag behind before it misses some; a gap in `seq` tells its client.
 const BACKLOG: usize = 64;
+/// Wakes every connection, so that it sees that its credential counts no more; told to no client.
+const AUTH_CHANGED: &str = "auth.changed";
 /// The event that tells clients of the end.
 pub const SHUTDOWN: &str = "shutdown";
 
@@ -56,6 +60,9 @@ pub struct Hub {
     health_version: Cell<u64>,
     presence: RefCell<Presence>,
     throttle: RefCell<Throttle>,
+    access: RefCell<Rc<Access>>,
+    reload: RefCell<Option<Reload>>,
+    epoch: Cell<u64>,
     strangers: RefCell<HashMap<IpAddr, usize>>,
     announcements: broadcast::Sender<Rc<Announcement>>,
     draining: watch::Sender<bool>,
@@ -65,7 +72,7 @@ pub struct Hub {
 
 impl Hub {
     /// The hub of a gateway that begins now.
-    pub fn new(options: Options) -> Rc<Self> {
+    pub fn new(mut options: Options) -> Rc<Self> {
         let own = own_entry(&options);
         Rc::new(Hub {
             boot_id: Uuid::new_v4().to_string(),
@@ -74,7 +81,10 @@ impl Hub {
             started: Stopwatch::start(),
             health_version: Cell::new(1),
             presence: RefCell::new(Presence::new(own)),
-            throttle: RefCell::new(Throttle::new(options.limits.penalty)),
+            throttle: RefCell::new(Throttle::new(options.limits.penalty, options.access.fence.rate_limit)),
+            access: RefCell::new(Rc::new(options.access.clone())),
+            reload: RefCell::new(options.reload.take()),
+            epoch: Cell::new(0),
             strangers: RefCell::default(),
             announcements: broadcast::Sender::new(BACKLOG),
             draining: watch::Sender::new(false),
@@ -129,6 +139,43 @@ impl Hub {
                 scope: Some(scope::READ),
                 versioned: true,
             });
+        }
+    }
+
+    /// Who may come in now.
+    pub fn access(&self) -> Rc<Access> {
+        Rc::clone(&self.access.borrow())
+    }
+
+    /// How often the credential has changed; a connection of an earlier one has to log in anew.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.get()
+    }
+
+    /// Takes over what the configuration says now, if it has changed and may be.
+    pub fn look_again(&self) {
+        let found = self.reload.borrow_mut().as_mut().and_then(Reload::look);
+        match found {
+            None => {}
+            Some(Err(error)) => {
+                tracing::warn!(target: "gateway", code = error.code(), "the changed configuration is refused, what it had stays: {error}");
+            }
+            Some(Ok(access)) => {
+                let before = self.access.replace(Rc::new(access));
+                let now = self.access();
+                self.throttle().set_limit(now.fence.rate_limit);
+                if !before.auth.is_same(&now.auth) {
+                    self.epoch.set(self.epoch.get() + 1);
+                    let auth = now.auth.mode();
+                    tracing::info!(target: "gateway", auth, "the credential has changed; everyone logs in anew");
+                    self.announce(Announcement {
+                        event: AUTH_CHANGED,
+                        payload: Value::Null,
+                        scope: None,
+                        versioned: false,
+                    });
+                }
+            }
         }
     }
 
@@ -196,9 +243,10 @@ impl Stranger {
     /// Who pays for a wrong credential on this connection.
     pub fn party(&self, peer: &Peer) -> Party {
         match &peer.origin {
-            Some(origin) => Party::Page(origin.clone()),
-            None if peer.local => Party::Local(self.ip),
-            None => Party::Remote(self.ip),
+            // From another machine the header is whatever its program likes.
+            Some(origin) if peer.local => Party::Page(origin::party_of(origin)),
+            None if peer.local => Party::Local,
+            _ => Party::Remote(self.ip),
         }
     }
 }

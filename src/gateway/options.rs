@@ -1,9 +1,11 @@
 //! What a gateway is told when it starts. Everything else it finds out from the protocol.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::access::{Access, Reload};
 use super::log::LogFile;
 use super::tailnet::Exposing;
 use super::tls::Tls;
@@ -17,6 +19,8 @@ pub enum Auth {
     Token(Secret),
     /// The shared password.
     Password(Secret),
+    /// A proxy at a trusted address, which has asked already and names the user.
+    TrustedProxy,
     /// Nothing; only this machine's own programs, and of those only signed devices and backends.
     None,
 }
@@ -27,7 +31,19 @@ impl Auth {
         match self {
             Auth::Token(_) => "token",
             Auth::Password(_) => "password",
+            Auth::TrustedProxy => "trusted-proxy",
             Auth::None => "none",
+        }
+    }
+
+    /// Whether both ask for the same.
+    pub fn is_same(&self, other: &Auth) -> bool {
+        match (self, other) {
+            (Auth::Token(a), Auth::Token(b)) | (Auth::Password(a), Auth::Password(b)) => {
+                a.matches(b.expose())
+            }
+            (Auth::TrustedProxy, Auth::TrustedProxy) | (Auth::None, Auth::None) => true,
+            _ => false,
         }
     }
 }
@@ -49,6 +65,8 @@ pub struct Limits {
     pub buffered: usize,
     /// The unit of the delay that answers a wrong credential from this machine.
     pub penalty: Duration,
+    /// Distance of looks whether the configuration has changed.
+    pub reload: Duration,
 }
 
 impl Default for Limits {
@@ -61,6 +79,7 @@ impl Default for Limits {
             linger: Duration::from_secs(1),
             buffered: limits::BUFFERED_MAX,
             penalty: Duration::from_millis(250),
+            reload: Duration::from_secs(1),
         }
     }
 }
@@ -72,14 +91,18 @@ pub struct Options {
     pub profile: ProfileName,
     /// The version that it says of itself.
     pub version: String,
-    /// The port on both loopback addresses; 0 lets the system choose.
+    /// The port on every address; 0 lets the system choose.
     pub port: u16,
+    /// Where it listens, besides the IPv6 loopback address; not empty.
+    pub addresses: Vec<IpAddr>,
     /// The state directory, shown to admins; not empty.
     pub state_dir: String,
     /// The configuration file, shown to admins; not empty.
     pub config_path: String,
-    /// How clients prove that they may come in.
-    pub auth: Auth,
+    /// Who may come in, until that changes.
+    pub access: Access,
+    /// Looks whether it has; without one it never does.
+    pub reload: Option<Reload>,
     /// TLS, where the port speaks nothing else.
     pub tls: Option<Tls>,
     /// How it is shown to its tailnet; `None` when it is not.

@@ -52,12 +52,19 @@ pub fn going_down() -> Ending {
     Ending::Close(1012, "service restart".into())
 }
 
+/// The end of a connection that was let in by a credential that counts no more.
+pub fn locked_out() -> Ending {
+    Ending::Close(4001, "gateway auth changed".into())
+}
+
 /// A connection that said hello.
 pub struct Open {
     /// Its id, for the log.
     pub conn_id: String,
     /// What it was granted.
     pub grant: Rc<Grant>,
+    /// The credential that let it in, by [`Hub::epoch`].
+    pub epoch: u64,
     /// What was announced since.
     pub heard: broadcast::Receiver<Rc<Announcement>>,
 }
@@ -113,8 +120,7 @@ where
         let party = stranger.party(peer);
         let locked = hub.throttle().locked(&party, hub.moment());
         let locked_ms = locked.map(|left| left.as_millis() as u64);
-        let decision =
-            admission::admit(&params, peer, &hub.options.auth, &nonce, clock::epoch_ms(), locked_ms);
+        let decision = admission::admit(&params, peer, &hub.access(), &nonce, clock::epoch_ms(), locked_ms);
         match decision {
             Ok(grant) => {
                 hub.throttle().succeeded(&party);
@@ -164,7 +170,7 @@ fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
         device = grant.device,
         "connected"
     );
-    Open { conn_id: conn_id.into(), grant: Rc::new(grant), heard }
+    Open { conn_id: conn_id.into(), grant: Rc::new(grant), epoch: hub.epoch(), heard }
 }
 
 /// The next message, whatever pings come before it.

@@ -6,11 +6,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::Moment;
+use crate::profile::fence::RateLimit;
 
-/// Failures within [`WINDOW`] that are answered; the next one is locked out.
-const ATTEMPTS_MAX: usize = 10;
-const WINDOW: Duration = Duration::from_secs(60);
-const LOCKOUT: Duration = Duration::from_secs(300);
 /// The delays of a local program, in units of the first: 250, 500, 1000, 2000, 4000, then 5000 ms.
 const DELAYS: [u32; 6] = [1, 2, 4, 8, 16, 20];
 /// Most parties remembered; beyond it the one that failed longest ago is forgotten.
@@ -19,8 +16,8 @@ const PARTIES_MAX: usize = 256;
 /// Whoever tries.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Party {
-    /// A program on this machine.
-    Local(IpAddr),
+    /// A program on this machine, by whichever of its own addresses.
+    Local,
     /// Another machine.
     Remote(IpAddr),
     /// A web page, by its origin.
@@ -48,13 +45,19 @@ struct Record {
 #[derive(Debug)]
 pub struct Throttle {
     unit: Duration,
+    limit: RateLimit,
     parties: HashMap<Party, Record>,
 }
 
 impl Throttle {
     /// Nobody has failed yet; `unit` is the first delay of a local program.
-    pub fn new(unit: Duration) -> Self {
-        Throttle { unit, parties: HashMap::new() }
+    pub fn new(unit: Duration, limit: RateLimit) -> Self {
+        Throttle { unit, limit, parties: HashMap::new() }
+    }
+
+    /// What counts from here on; who is locked out stays so.
+    pub fn set_limit(&mut self, limit: RateLimit) {
+        self.limit = limit;
     }
 
     /// How long `party` is still locked out, if it is.
@@ -69,15 +72,15 @@ impl Throttle {
         let record = self.parties.entry(party.clone()).or_default();
         record.last = now;
         record.in_a_row += 1;
-        if let Party::Local(_) = party {
+        if *party == Party::Local && self.limit.exempt_loopback {
             let step = record.in_a_row.min(DELAYS.len()) - 1;
             return Cost::Delay(self.unit * DELAYS[step]);
         }
-        record.failures.retain(|at| now - *at < WINDOW);
+        record.failures.retain(|at| now - *at < self.limit.window);
         record.failures.push(now);
-        if record.failures.len() >= ATTEMPTS_MAX {
+        if record.failures.len() >= self.limit.attempts {
             record.failures.clear();
-            record.locked_until = Some(now + LOCKOUT);
+            record.locked_until = Some(now + self.limit.lockout);
         }
         Cost::Nothing
     }
@@ -103,16 +106,14 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-
     fn at(seconds: u64) -> Moment {
         Moment::from_millis(seconds * 1000)
     }
 
     #[test]
     fn a_local_program_waits_longer_each_time_until_it_is_right() {
-        let mut throttle = Throttle::new(Duration::from_millis(250));
-        let party = Party::Local(HOME);
+        let mut throttle = Throttle::new(Duration::from_millis(250), RateLimit::default());
+        let party = Party::Local;
         for millis in [250, 500, 1000, 2000, 4000, 5000, 5000, 5000, 5000, 5000, 5000, 5000] {
             assert_eq!(throttle.failed(&party, at(0)), Cost::Delay(Duration::from_millis(millis)));
             assert_eq!(throttle.locked(&party, at(0)), None);
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_page_is_locked_out_after_ten_failures_in_a_minute() {
-        let mut throttle = Throttle::new(Duration::from_millis(250));
+        let mut throttle = Throttle::new(Duration::from_millis(250), RateLimit::default());
         let page = Party::Page("http://localhost:1".into());
         for second in 0..9 {
             assert_eq!(throttle.failed(&page, at(second)), Cost::Nothing);
@@ -132,12 +133,25 @@ mod tests {
         throttle.failed(&page, at(9));
         assert_eq!(throttle.locked(&page, at(9)), Some(Duration::from_secs(300)));
         assert_eq!(throttle.locked(&page, at(309)), None);
-        assert_eq!(throttle.locked(&Party::Local(HOME), at(9)), None);
+        assert_eq!(throttle.locked(&Party::Local, at(9)), None);
+    }
+
+    #[test]
+    fn a_limit_of_ones_own_counts_and_may_count_for_this_machine() {
+        let second = Duration::from_secs(1);
+        let limit =
+            RateLimit { attempts: 2, window: 5 * second, lockout: 7 * second, exempt_loopback: false };
+        let mut throttle = Throttle::new(second, limit);
+        for at_second in [0, 6, 7] {
+            assert_eq!(throttle.locked(&Party::Local, at(at_second)), None);
+            assert_eq!(throttle.failed(&Party::Local, at(at_second)), Cost::Nothing);
+        }
+        assert_eq!(throttle.locked(&Party::Local, at(7)), Some(7 * second));
     }
 
     #[test]
     fn slow_failures_do_not_lock_and_memory_is_bounded() {
-        let mut throttle = Throttle::new(Duration::from_millis(250));
+        let mut throttle = Throttle::new(Duration::from_millis(250), RateLimit::default());
         let page = Party::Page("http://localhost:1".into());
         for minute in 0..30 {
             throttle.failed(&page, at(minute * 10));

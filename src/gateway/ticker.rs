@@ -21,7 +21,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 pub async fn run(hub: Rc<Hub>) {
     let limits = hub.options.limits;
     let (mut tick, mut health) = (clock::every(limits.tick), clock::every(limits.health));
-    let mut sample = clock::every(SAMPLE_EVERY);
+    let (mut sample, mut reload) = (clock::every(SAMPLE_EVERY), clock::every(limits.reload));
     let mut meter = Meter::start();
     loop {
         tokio::select! {
@@ -35,6 +35,7 @@ pub async fn run(hub: Rc<Hub>) {
                 hub.health_changed();
                 hub.announce(health::announcement(&hub));
             }
+            _ = reload.tick() => hub.look_again(),
             due = sample.tick() => {
                 hub.load.borrow_mut().add(meter.sample(due.elapsed()), clock::epoch_ms());
             }

@@ -14,11 +14,10 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::admission::{Identity, Peer};
-use super::door::{self, Caller, Door};
-use super::http::{Answer, attribution_required, build};
+use super::door::{Caller, Door};
+use super::http::{self, Answer, JSON, build};
 use super::hub::{Hub, Stranger};
 use super::session;
-use super::tailnet::Front;
 use crate::link::ws::Ws;
 use crate::wire::limits;
 
@@ -36,28 +35,11 @@ pub fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     listed.any(|word| word.trim().eq_ignore_ascii_case(token))
 }
 
-/// Whether someone forwarded the request. What such headers say is worth nothing from a peer that is not
-/// trusted to write them, and this gateway trusts none; but they show that the peer is not who asks.
-pub fn is_forwarded(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| {
-        let name = name.as_str();
-        name == "forwarded"
-            || name == "x-real-ip"
-            || name.starts_with("x-forwarded-")
-            || name.starts_with("tailscale-")
-    })
-}
-
 /// Answers a request for another protocol; on success a session takes the stream.
 pub fn answer(hub: &Rc<Hub>, door: Door, peer: SocketAddr, mut request: Request<Incoming>) -> Answer {
-    let known = hub.front.as_ref().and_then(Front::known);
-    let Some(caller) = door::caller(door, peer, request.headers(), known.as_ref()) else {
-        return refuse(
-            peer,
-            StatusCode::FORBIDDEN,
-            "application/json; charset=utf-8",
-            &attribution_required(),
-        );
+    let caller = match http::caller(hub, door, peer, request.headers()) {
+        Ok(caller) => caller,
+        Err(body) => return refuse(peer, StatusCode::FORBIDDEN, JSON, &body),
     };
     let Some(accept) = accept_key(&request) else {
         return refuse(peer, StatusCode::BAD_REQUEST, TEXT, "Bad Request");
@@ -75,7 +57,8 @@ pub fn answer(hub: &Rc<Hub>, door: Door, peer: SocketAddr, mut request: Request<
         match upgrade.await {
             Ok(upgraded) => {
                 let identity = proved(&hub, &caller).await;
-                let who = Peer { local: caller.local, origin: caller.origin, identity };
+                let Caller { local, origin, host, user, .. } = caller;
+                let who = Peer { local, origin, host, user, identity };
                 hand_over(hub, upgraded, who, stranger).await;
             }
             Err(error) => tracing::info!(target: "gateway/ws", "the upgrade failed: {error}"),

@@ -16,6 +16,7 @@ pub mod folder;
 pub mod foreign;
 pub mod handle;
 pub mod inherit;
+pub mod interface;
 pub mod lineage;
 pub mod lock;
 pub mod mounts;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::resolved::{HostKeyPolicy, Transport, words};
 use super::tailscale::TailscaleMode;
-use super::{Environment, include};
+use super::{Environment, Fence, include};
 use crate::base::{Result, Secret};
 
 /// The keys of the file below which is everything that [`GatewayConfig::from_value`] looks at, in a file that includes
@@ -144,6 +144,8 @@ pub struct GatewayConfig {
     pub tls: TlsConfig,
     /// `gateway.tailscale.mode`.
     pub tailscale: Option<TailscaleMode>,
+    /// Who may come in beside the credential itself.
+    pub fence: Fence,
     /// `agents.defaults.workspace`, as written.
     pub workspace: Option<String>,
     /// Variables that the file itself defines (`env.*`, `env.vars.*`); they never override existing ones.
@@ -204,6 +206,7 @@ impl GatewayConfig {
                 ca_path: tls.child("caPath").text()?,
                 auto_generate: tls.child("autoGenerate").boolean()?,
             },
+            fence: Fence::read(&gateway, &auth)?,
             workspace: agents.child("defaults").object()?.child("workspace").text()?,
             env: variables(root.get("env")),
             includes: include::includes(root),
@@ -259,26 +262,30 @@ fn variables(env: Option<&Value>) -> BTreeMap<String, Secret> {
 }
 
 /// One place in the tree, with the path under which errors speak of it.
-struct Node<'a> {
+pub(super) struct Node<'a> {
     file: &'a Path,
     path: String,
     value: Option<&'a Value>,
 }
 
 impl<'a> Node<'a> {
-    fn child(&self, key: &str) -> Node<'a> {
+    pub(super) fn child(&self, key: &str) -> Node<'a> {
         let value = self.value.and_then(|value| value.get(key));
         Node { file: self.file, path: format!("{}.{key}", self.path), value }
     }
 
-    fn object(self) -> Result<Node<'a>> {
+    pub(super) fn value(&self) -> Option<&'a Value> {
+        self.value
+    }
+
+    pub(super) fn object(self) -> Result<Node<'a>> {
         match self.value {
             None | Some(Value::Object(_)) => Ok(self),
             Some(_) => Err(self.wrong("an object in braces")),
         }
     }
 
-    fn text(&self) -> Result<Option<String>> {
+    pub(super) fn text(&self) -> Result<Option<String>> {
         match self.value {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
@@ -286,7 +293,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn boolean(&self) -> Result<Option<bool>> {
+    pub(super) fn boolean(&self) -> Result<Option<bool>> {
         self.value.map(|value| value.as_bool().ok_or_else(|| self.wrong("true or false"))).transpose()
     }
 
@@ -325,7 +332,7 @@ impl<'a> Node<'a> {
     }
 
     /// Says what was expected, never what was found: it may be a secret in the wrong place.
-    fn wrong(&self, expected: &str) -> crate::base::Error {
+    pub(super) fn wrong(&self, expected: &str) -> crate::base::Error {
         include::invalid(self.file, None, format!("`{}` must be {expected}", self.path))
     }
 }

@@ -13,6 +13,7 @@ pub mod creation;
 pub mod difference;
 pub mod dotenv;
 pub mod environment;
+pub mod fence;
 pub mod include;
 pub mod inherited;
 pub mod isolation;
@@ -35,6 +36,7 @@ pub mod url;
 
 pub use config::{GatewayConfig, SecretSource};
 pub use environment::Environment;
+pub use fence::Fence;
 pub use inherited::own_env;
 pub use manifest::Manifest;
 pub use paths::{Paths, SupervisorPaths};

@@ -26,6 +26,8 @@ pub struct Flags {
     pub dev: bool,
     /// `--port`, where a command has it.
     pub port: Option<u16>,
+    /// `--bind`, where a command has it.
+    pub bind: Option<Bind>,
 }
 
 /// Which profile is meant, and why.
@@ -153,7 +155,7 @@ pub fn resolve(
         port_source,
         block: PortBlock::at(port),
         // Loopback is always said aloud: in a container the real program would listen on every address.
-        bind: written.bind.or(config.bind).unwrap_or(Bind::Loopback),
+        bind: flags.bind.or(written.bind).or(config.bind).unwrap_or(Bind::Loopback),
         custom_bind_host: config.custom_bind_host.clone(),
         tailnet: Tailnet::resolved(config, written.tailnet_port, written.tailnet_path),
         tls: config.tls.enabled,

@@ -132,7 +132,7 @@ async fn recorded_devices_are_answered_as_they_were() {
 
 #[tokio::test]
 async fn without_configured_auth_a_device_gets_what_it_asks_for() {
-    let gateway = Gateway::with(|options| options.auth = Auth::None).await;
+    let gateway = Gateway::with(|options| options.access.auth = Auth::None).await;
     let (mut client, nonce) = gateway.challenged().await;
     let capture = json!({"name": "tui", "role": "operator", "scopes": ["operator.admin"], "credential": null,
         "client": {"id": "openclaw-tui", "version": "1", "platform": "linux", "mode": "ui"}});

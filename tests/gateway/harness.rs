@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use openclaw_supervisor::base::{Result, Secret};
-use openclaw_supervisor::gateway::{self, Auth, Limits, LogFile, LogLayer, Options};
+use openclaw_supervisor::gateway::{self, Access, Auth, Limits, LogFile, LogLayer, Options};
 use openclaw_supervisor::host::rotate::RotatingFile;
+use openclaw_supervisor::profile::Fence;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -50,9 +51,11 @@ impl Gateway {
             profile: "work".parse().unwrap(),
             version: "0.1.0-test".into(),
             port: 0,
+            addresses: vec!["127.0.0.1".parse().unwrap()],
             state_dir: home.path().display().to_string(),
             config_path: home.path().join("openclaw.json").display().to_string(),
-            auth: Auth::Token(Secret::new(TOKEN)),
+            access: Access { auth: Auth::Token(Secret::new(TOKEN)), fence: Fence::default() },
+            reload: None,
             tls: None,
             tailnet: None,
             log: log.clone(),

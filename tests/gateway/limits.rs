@@ -122,7 +122,7 @@ async fn wrong_tokens_cost_time_until_a_right_one() {
 #[tokio::test]
 async fn a_page_is_locked_out_even_with_the_right_token() {
     let gateway = Gateway::start().await;
-    let headers = json!({"Origin": "http://localhost:5173"});
+    let headers = json!({"Origin": format!("http://localhost:{}", gateway.port)});
     for round in 0..12 {
         let token = if round == 11 { TOKEN } else { "wrong" };
         let mut client = gateway.open("/", &headers).await.unwrap();
@@ -142,7 +142,8 @@ async fn a_page_is_locked_out_even_with_the_right_token() {
 
 #[tokio::test]
 async fn a_password_is_asked_for_where_one_is_set() {
-    let gateway = Gateway::with(|options| options.auth = Auth::Password(Secret::new("pass word"))).await;
+    let gateway =
+        Gateway::with(|options| options.access.auth = Auth::Password(Secret::new("pass word"))).await;
     for (auth, outcome) in [
         (json!({"password": "pass word"}), None),
         (json!({"token": "pass word"}), None),

@@ -14,6 +14,8 @@ mod drain;
 mod harness;
 mod http;
 mod limits;
+mod pages;
+mod proxies;
 mod schema;
 mod tailnet;
 mod tls;

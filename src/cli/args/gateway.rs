@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use super::acting::{Agent, Send};
 use super::asking::Stability;
+use crate::profile::config::Bind;
 
 /// `openclaw gateway …`
 #[derive(Debug, Subcommand)]
@@ -15,6 +17,9 @@ pub enum Gateway {
         /// Another port than the profile's
         #[arg(long, value_name = "PORT")]
         port: Option<u16>,
+        /// Listen elsewhere than the profile says
+        #[arg(long, value_name = "MODE", value_parser = modes())]
+        bind: Option<Bind>,
     },
     /// Stop the gateway, through whoever runs it
     Stop,
@@ -101,4 +106,12 @@ pub struct At<T: Subcommand> {
     /// The verb.
     #[command(subcommand)]
     pub verb: T,
+}
+
+/// The words of `gateway.bind`.
+fn modes() -> impl TypedValueParser<Value = Bind> {
+    PossibleValuesParser::new(Bind::WORDS.map(|(word, _)| word)).try_map(|word| {
+        let found = Bind::WORDS.iter().find(|(known, _)| *known == word);
+        found.map(|(_, bind)| *bind).ok_or("no bind mode")
+    })
 }

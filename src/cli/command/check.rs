@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::{Context, guarded, render, survey};
-use crate::daemon::{self, Lock, LockVerdict};
+use crate::daemon::{self, Lock, LockVerdict, binding};
 use crate::profile::Registry;
 use crate::profile::isolation::Sharing;
 use crate::profile::resolved::ConfineLevel;
@@ -24,6 +24,7 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
         // One whose files cannot be read is told by the verbs that read them.
         let profile = registry.load(name).ok();
         misplaced.extend(profile.and_then(|profile| daemon::exposure_refusal(&registry, &profile).ok()?));
+        misplaced.extend(binding::refusal(&registry, name));
     }
     let refused = shared.iter().filter(|sharing| !sharing.allowed).count();
     let confined = confinable(&registry, &known, only);
@@ -37,7 +38,7 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
     }));
     let asked = known.iter().filter(|name| only.is_none_or(|only| only == *name));
     let profiles = asked.filter_map(|name| registry.load(name).ok());
-    let weak: Vec<Value> = profiles.filter_map(|profile| guarded::warning(&registry, &profile)).collect();
+    let weak: Vec<Value> = profiles.flat_map(|profile| guarded::warnings(&registry, &profile)).collect();
     let locks = daemon::locks(&registry, only)?;
     if context.render.is_json() {
         let conflicts: Vec<_> = documents.collect();
@@ -58,8 +59,13 @@ pub fn run(context: &Context, only: Option<&ProfileName>) -> Result<()> {
         return Ok(());
     }
     if refused == 0 {
-        let message = format!("{} profiles want what cannot be", misplaced.len());
-        return Err(Error::new(Kind::Conflicts, "profiles_misplaced", message));
+        let opened = |error: &&Error| matches!(error.code(), "bind_unsafe" | "gateway_outdated");
+        let exposed = misplaced.iter().filter(opened).count();
+        let (code, message) = match exposed {
+            0 => ("profiles_misplaced", format!("{} profiles want what cannot be", misplaced.len())),
+            exposed => ("profiles_exposed", format!("{exposed} profiles would be open to others")),
+        };
+        return Err(Error::new(Kind::Conflicts, code, message));
     }
     Err(Error::new(Kind::Conflicts, "profiles_shared", format!("{refused} shared things were found")))
 }

@@ -6,24 +6,25 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::gateway_access::{self, Watched};
 use super::supervisor_run::stop_signal;
 use crate::access::own_tls::own_tls;
-use crate::access::{Credential, credential, lookup};
 use crate::base::exposure::ExposureRecord;
+use crate::base::record::Runtime;
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, block_on, chosen, survey};
-use crate::daemon::{self, Chosen, DISK, Held, Occasion};
-use crate::gateway::{self, Auth, Exposing, Limits, LogFile, LogLayer, Options, Pace, Tls};
+use crate::daemon::{self, Chosen, Held, Occasion, binding};
+use crate::gateway::{self, Exposing, Limits, LogFile, LogLayer, Options, Pace, Reload, Tls};
 use crate::host::confine as kernel;
 use crate::host::inherit::{self, CLAIM_VARIABLE};
 use crate::host::lock::{self, Claim, Record};
 use crate::host::rotate::RotatingFile;
 use crate::host::tree::Mark;
 use crate::host::{files, process, trace};
-use crate::profile::config::AuthMode;
+use crate::profile::config::Bind;
 use crate::profile::resolve::Flags;
 use crate::profile::tailscale::LISTENER_OFFSET;
-use crate::profile::{Environment, Profile, Registry, SecretSource, child_env, launch};
+use crate::profile::{Environment, Profile, Registry, child_env, launch};
 
 /// Size at which the gateway's own log is rotated, in bytes.
 const LOG_BYTES: u64 = 5 * 1024 * 1024;
@@ -31,9 +32,9 @@ const LOG_BYTES: u64 = 5 * 1024 * 1024;
 const LOGS_KEPT: u32 = 2;
 
 /// Runs until SIGTERM or SIGINT.
-pub fn run(context: &Context, port: Option<u16>) -> Result<()> {
+pub fn run(context: &Context, port: Option<u16>, bind: Option<Bind>) -> Result<()> {
     let registry = survey::registry(context)?;
-    let flags = Flags { port, ..chosen::flags(context) };
+    let flags = Flags { port, bind, ..chosen::flags(context) };
     let name = chosen::selection(context)?.name;
     let profile = registry.load_with(&name, &flags)?;
     if profile.remote.is_some() {
@@ -45,11 +46,12 @@ pub fn run(context: &Context, port: Option<u16>) -> Result<()> {
     let inherited = context.environment.get(CLAIM_VARIABLE);
     if inherited.is_some_and(|value| inherit::is_claim_on(value, &profile.paths.state_dir)) {
         // The supervisor has looked, claimed and decided; what it spawns under this name is the embedded one.
-        return embedded(&registry, &profile);
+        return embedded(context, &registry, &profile, &flags);
     }
     let cleared = daemon::clear(&registry, profile, Occasion::Asked)?;
     let chosen = daemon::choose(&cleared.profile, &context.environment)?;
     let profile = &cleared.profile;
+    binding::addresses(&registry, profile, chosen.runtime())?;
     // A record that cannot be written only informs less; the lock itself is held.
     let (pid, nonce) = (process::own_pid(), lock::new_nonce());
     let record = Record::of(name.as_str(), pid, profile.port, chosen.runtime(), nonce);
@@ -66,7 +68,7 @@ pub fn run(context: &Context, port: Option<u16>) -> Result<()> {
     }
     confine(context, &held)?;
     match chosen {
-        Chosen::Embedded => embedded(&registry, profile),
+        Chosen::Embedded => embedded(context, &registry, profile, &flags),
         Chosen::Openclaw(_) | Chosen::Command => become_it(profile, &argv, &environment, &cleared.claims),
     }
 }
@@ -103,9 +105,12 @@ fn become_it(
     Err(failed(process::exec(argv, environment)))
 }
 
-fn embedded(registry: &Registry<'_>, profile: &Profile) -> Result<()> {
+fn embedded(context: &Context, registry: &Registry<'_>, profile: &Profile, flags: &Flags) -> Result<()> {
     process::settle();
-    let auth = auth_of(registry, profile)?;
+    // What a supervisor cleared is looked at once more: this process is the one that binds.
+    let addresses = binding::addresses(registry, profile, Runtime::Embedded)?;
+    let access = gateway_access::of(registry, profile)?;
+    let watched = Watched::new(&context.environment, profile, flags, &addresses);
     let tls = tls_of(registry, profile)?;
     let directory = profile.paths.state_dir.join("logs");
     files::private_dir(&directory)?;
@@ -115,9 +120,11 @@ fn embedded(registry: &Registry<'_>, profile: &Profile) -> Result<()> {
         profile: profile.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         port: profile.port,
+        addresses,
+        access,
+        reload: Some(Reload::new(watched.looks())),
         state_dir: profile.paths.state_dir.display().to_string(),
         config_path: profile.paths.config_path.display().to_string(),
-        auth,
         tls,
         tailnet: exposing(profile, registry.environment()),
         log,
@@ -151,27 +158,4 @@ fn exposing(profile: &Profile, environment: &Environment) -> Option<Exposing> {
         record: profile.paths.state_dir.join(ExposureRecord::NAME),
         pace: Pace::default(),
     })
-}
-
-/// How the embedded gateway authenticates, by the profile's own configuration alone.
-fn auth_of(registry: &Registry<'_>, profile: &Profile) -> Result<Auth> {
-    let environment = registry.environment();
-    let config = registry.config(&profile.paths.config_path)?;
-    let follow = |source: &SecretSource| lookup::look_up(source, &config, environment, DISK.read);
-    let (credential, _) = credential::for_local(&config, environment, false, &follow)?;
-    match credential {
-        Credential::Token(token) => Ok(Auth::Token(token)),
-        Credential::Password(password) => Ok(Auth::Password(password)),
-        Credential::None if config.auth.mode == Some(AuthMode::None) => Ok(Auth::None),
-        Credential::None => Err(Error::new(
-            Kind::Config,
-            "auth_missing",
-            format!(
-                "{} sets no gateway.auth.token or gateway.auth.password",
-                profile.paths.config_path.display()
-            ),
-        )
-        .profile(&profile.name)
-        .remedy("set gateway.auth.mode to \"token\" and gateway.auth.token to a long random text")),
-    }
 }

@@ -16,6 +16,7 @@ mod dashboard;
 mod devices;
 mod environment;
 mod exec;
+pub(super) mod gateway_access;
 mod gateway_call;
 mod gateway_logs;
 mod gateway_power;
@@ -144,7 +145,7 @@ fn params(named: &[(&str, Value)]) -> Value {
 
 fn gateway(context: &Context, command: Gateway) -> Result<()> {
     match command {
-        Gateway::Run { port } => gateway_run::run(context, port),
+        Gateway::Run { port, bind } => gateway_run::run(context, port, bind),
         Gateway::Stop => block_on(gateway_power::run(context, Order::Stop)),
         Gateway::Restart => block_on(gateway_power::run(context, Order::Restart)),
         Gateway::Health(at) => block_on(gateway_call::health(context, at.port)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use comfy_table::{Color, Table};
 
 use super::narrow::{self, Value, plain};
+use crate::base::Reach;
 use crate::base::exposure::Exposure;
 use crate::base::record::{Holder, Intent, LinkStatus, ProfileStatus, State};
 use crate::conflict::Conflict;
@@ -54,13 +55,14 @@ pub fn gateways(gateways: &[FoundGateway], columns: Option<u16>) -> String {
             plain(or_dash(gateway.user.as_ref())),
             plain(or_dash(gateway.program.as_ref())),
             plain(or_dash(gateway.port)),
+            plain(gateway.reached.map_or("-", Reach::as_str)),
             plain(gateway.manager.unit.as_deref().unwrap_or(gateway.manager.kind.as_str())),
             plain(if gateway.ours { "yes" } else { "no" }),
         ];
         row.extend(shown.then(|| exposure(gateway)));
         row
     };
-    let mut header = vec!["PROFILE", "PID", "USER", "PROGRAM", "PORT", "MANAGER", "OURS"];
+    let mut header = vec!["PROFILE", "PID", "USER", "PROGRAM", "PORT", "REACHED", "MANAGER", "OURS"];
     header.extend(shown.then_some("EXPOSURE"));
     narrow::laid_out(&header, gateways.iter().map(row).collect(), columns)
 }

@@ -1,6 +1,7 @@
 //! What the host shows, gathered by those who may look: gateways, units, profiles. Before it is judged it is put in
 //! one order, and what a unit says completes what its process hides.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::exposure::Exposure;
 use crate::base::port::DEFAULT_PORT;
 use crate::base::record::{Holder, HolderKind, Isolation};
-use crate::base::{PortBlock, ProfileName};
+use crate::base::{PortBlock, ProfileName, Reach};
 use crate::conflict::cgroup::{Manager, ManagerKind};
 use crate::conflict::verdict::Conflict;
 use crate::service::verdict::{Role, Verdict};
@@ -27,6 +28,12 @@ pub struct FoundGateway {
     pub program: Option<String>,
     /// The port that it listens on.
     pub port: Option<u16>,
+    /// The addresses on which it does, in order; empty where the kernel does not tell whose a socket is.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+    /// From how far away those are reached.
+    #[serde(default)]
+    pub reached: Option<Reach>,
     /// Its state directory, as the real path.
     pub state_dir: Option<PathBuf>,
     /// Who looks after it.

@@ -182,7 +182,7 @@ fn its_json_has_the_keys_of_the_contract() {
     assert_eq!(
         serde_json::to_value(report).unwrap(),
         serde_json::json!({"ok": true, "conflicts": [], "gateways": [{
-            "profile": "default", "pid": 1, "user": "ana", "program": "openclaw-gateway", "port": 18789,
+            "profile": "default", "pid": 1, "user": "ana", "program": "openclaw-gateway", "port": 18789, "addresses": [], "reached": null,
             "stateDir": null, "manager": {"kind": "systemd-user", "unit": "openclaw-gateway.service"},
             "identity": null, "ours": false, "exposure": []}]})
     );

@@ -1,0 +1,171 @@
+//! Who may come into the embedded gateway, by the profile's own configuration alone: at its start, and again whenever
+//! the file changes while it runs (INCIDENTS H2, section 3). A change to what would be unsafe is refused as at a start.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::access::bind::{self, Guard};
+use crate::access::{Credential, credential, lookup};
+use crate::base::record::Runtime;
+use crate::base::{Error, Kind, Result};
+use crate::daemon::{self, DISK, binding};
+use crate::gateway::{Access, Auth};
+use crate::host::files::{self, Stamp};
+use crate::profile::config::{AuthMode, Bind, GatewayConfig};
+use crate::profile::environment::expand_tilde;
+use crate::profile::resolve::Flags;
+use crate::profile::{Environment, Profile, Registry, SecretSource, tailscale};
+
+/// Who may come in, as the files of `profile` say it now.
+///
+/// # Errors
+/// [`Kind::Config`]: `auth_missing`, `trusted_proxy_missing`, or what is wrong with the credential or the file.
+pub fn of(registry: &Registry<'_>, profile: &Profile) -> Result<Access> {
+    let config = registry.config(&profile.paths.config_path)?;
+    let auth = auth_of(registry, profile, &config)?;
+    Ok(Access { auth, fence: config.fence })
+}
+
+fn auth_of(registry: &Registry<'_>, profile: &Profile, config: &GatewayConfig) -> Result<Auth> {
+    let environment = registry.environment();
+    let follow = |source: &SecretSource| lookup::look_up(source, config, environment, DISK.read);
+    let (credential, _) = credential::for_local(config, environment, false, &follow)?;
+    let file = profile.paths.config_path.display();
+    let refused = |code, what: String, remedy: &str| {
+        Err(Error::new(Kind::Config, code, what).profile(&profile.name).remedy(remedy.to_owned()))
+    };
+    match (credential, config.auth.mode) {
+        (Credential::Token(token), _) => Ok(Auth::Token(token)),
+        (Credential::Password(password), _) => Ok(Auth::Password(password)),
+        (Credential::None, Some(AuthMode::None)) => Ok(Auth::None),
+        (Credential::None, Some(AuthMode::TrustedProxy)) => {
+            if let Guard::Nothing(why) = binding::guard(registry, config) {
+                let remedy = "name the proxy's address in gateway.trustedProxies";
+                return refused("trusted_proxy_missing", format!("{file}: {why}"), remedy);
+            }
+            if config.fence.proxy_auth.user_header.is_empty() {
+                let what = format!("{file} sets no gateway.auth.trustedProxy.userHeader");
+                return refused(
+                    "trusted_proxy_missing",
+                    what,
+                    "name the header in which the proxy tells the user",
+                );
+            }
+            Ok(Auth::TrustedProxy)
+        }
+        (Credential::None, _) => refused(
+            "auth_missing",
+            format!("{file} sets no gateway.auth.token or gateway.auth.password"),
+            "set gateway.auth.mode to \"token\" and gateway.auth.token to a long random text",
+        ),
+    }
+}
+
+/// The files of a gateway that runs, and what it began with that no change of them can change.
+pub struct Watched {
+    environment: Environment,
+    profile: Profile,
+    flags: Flags,
+    addresses: Vec<IpAddr>,
+    stamps: Vec<Option<Stamp>>,
+    secrets: Vec<PathBuf>,
+}
+
+impl Watched {
+    /// Watches from now on.
+    pub fn new(environment: &Environment, profile: &Profile, flags: &Flags, addresses: &[IpAddr]) -> Watched {
+        let mut watched = Watched {
+            environment: environment.clone(),
+            profile: profile.clone(),
+            flags: flags.clone(),
+            addresses: addresses.to_vec(),
+            stamps: Vec::new(),
+            secrets: Vec::new(),
+        };
+        watched.secrets = watched.secret_files();
+        watched.stamps = watched.stamps();
+        watched
+    }
+
+    /// A look at the files: nothing while they are as they were.
+    pub fn looks(mut self) -> impl FnMut() -> Option<Result<Access>> {
+        move || self.look()
+    }
+
+    fn look(&mut self) -> Option<Result<Access>> {
+        let now = self.stamps();
+        if now == self.stamps {
+            return None;
+        }
+        let found = self.found();
+        // A secret that has moved to another file is watched there from now on.
+        self.secrets = self.secret_files();
+        self.stamps = if self.secrets.len() + 1 == now.len() { now } else { self.stamps() };
+        Some(found)
+    }
+
+    fn found(&self) -> Result<Access> {
+        let registry = Registry::new(DISK, &self.environment)?;
+        let (profile, config) = registry.load_configured(&self.profile.name, &self.flags)?;
+        if files::stamp(&profile.paths.config_path).is_none() {
+            let what = format!("{} is gone", profile.paths.config_path.display());
+            return Err(Error::new(Kind::Config, "config_missing", what));
+        }
+        let wanted = binding::addresses(&registry, &profile, Runtime::Embedded)?;
+        // What is asked of clients has to guard the addresses that it has, not only those that it is to have.
+        bind::check(self.profile.bind, &self.addresses, &binding::guard(&registry, &config), false)?;
+        // So has it to suit the tailnet that the gateway is shown to, and the one that it is to be shown to.
+        let shown = tailscale::contradiction(&self.profile, &config.auth);
+        if let Some(refusal) = shown.or(daemon::exposure_refusal(&registry, &profile)?) {
+            return Err(refusal);
+        }
+        let access = of(&registry, &profile)?;
+        let changed = [
+            ("gateway.bind", wanted != self.addresses),
+            ("gateway.port", profile.port != self.profile.port),
+            ("gateway.tls", profile.tls != self.profile.tls),
+            ("gateway.tailscale", profile.tailnet != self.profile.tailnet),
+        ];
+        for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
+            tracing::warn!(target: "gateway", key, "a change of it counts from the next start on");
+        }
+        Ok(access)
+    }
+
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        let config = &self.profile.paths.config_path;
+        std::iter::once(config).chain(&self.secrets).map(|path| files::stamp(path)).collect()
+    }
+
+    /// The files that the configuration keeps its credential in.
+    fn secret_files(&self) -> Vec<PathBuf> {
+        let config = Registry::new(DISK, &self.environment)
+            .and_then(|registry| registry.config(&self.profile.paths.config_path));
+        let (Ok(config), Ok(home)) = (config, self.environment.user_home()) else {
+            return self.secrets.clone();
+        };
+        let sources = [config.auth.token, config.auth.password];
+        let files = sources.into_iter().flatten().filter_map(|source| match source {
+            SecretSource::File { path, .. } => expand_tilde(&path, &home),
+            _ => None,
+        });
+        files.collect()
+    }
+}
+
+/// What the gateway of `profile` would refuse to take over now, and so keeps as it was, in a sentence.
+pub fn refusal(registry: &Registry<'_>, profile: &Profile) -> Option<String> {
+    let runtime = binding::likely_runtime(registry, profile);
+    let error = match (runtime, profile.bind) {
+        (Runtime::Embedded, _) => binding::addresses(registry, profile, runtime)
+            .map(drop)
+            .and_then(|()| of(registry, profile).map(drop)),
+        // What the real program asks of clients is its own affair where nobody else reaches it.
+        (Runtime::Openclaw, bind) if bind != Bind::Loopback => {
+            binding::addresses(registry, profile, runtime).map(drop)
+        }
+        _ => Ok(()),
+    };
+    let error = error.err()?;
+    Some(format!("{}: a start is refused, and a gateway that runs keeps what it had", error.message()))
+}

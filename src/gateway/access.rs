@@ -1,0 +1,38 @@
+//! Who may come in, as the configuration says it now: the part of it that is taken over while the gateway runs. What
+//! a credential proves is asked of the newest one at each connect, never of the one at the start.
+
+use crate::base::Result;
+use crate::profile::Fence;
+
+use super::options::Auth;
+
+/// Who may come in.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// How clients prove that they may.
+    pub auth: Auth,
+    /// What is asked of them beside that.
+    pub fence: Fence,
+}
+
+/// Looks whether the configuration has changed: nothing where it has not, else what it says now, or why that is
+/// refused.
+pub struct Reload(Box<dyn FnMut() -> Option<Result<Access>> + Send>);
+
+impl Reload {
+    /// A look by `look`, which is called about once a second on the gateway's own thread.
+    pub fn new(look: impl FnMut() -> Option<Result<Access>> + Send + 'static) -> Self {
+        Reload(Box::new(look))
+    }
+
+    /// Looks.
+    pub fn look(&mut self) -> Option<Result<Access>> {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Reload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reload")
+    }
+}
