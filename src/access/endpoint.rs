@@ -11,8 +11,10 @@ pub enum EndpointSource {
     Flag,
     /// `OPENCLAW_GATEWAY_URL`.
     Environment,
-    /// A remote profile's own URL.
+    /// `gateway.remote.url` of an `openclaw.json` in remote mode.
     Remote,
+    /// `remote.url` of a manifest.
+    Manifest,
     /// The local end of a remote profile's tunnel.
     Tunnel,
     /// This host, because `gateway.mode` is `remote` and no URL is given.
@@ -28,6 +30,7 @@ impl EndpointSource {
             EndpointSource::Flag => "cli --url",
             EndpointSource::Environment => "env OPENCLAW_GATEWAY_URL",
             EndpointSource::Remote => "config gateway.remote.url",
+            EndpointSource::Manifest => "manifest remote.url",
             EndpointSource::Tunnel => "ssh tunnel",
             EndpointSource::Fallback => "missing gateway.remote.url (fallback local)",
             EndpointSource::Loopback => "local loopback",
@@ -67,6 +70,7 @@ impl Endpoint {
 pub fn for_profile(profile: &Profile) -> Endpoint {
     match &profile.remote {
         Some(remote) => match &remote.url {
+            Some(url) if profile.managed => Endpoint::new(url, EndpointSource::Manifest),
             Some(url) => Endpoint::new(url, EndpointSource::Remote),
             // Through a tunnel the far end speaks TLS only where its fingerprint was written down.
             None => Endpoint::new(
@@ -127,7 +131,7 @@ mod tests {
                 EndpointSource::Loopback,
             ),
             (ssh, "{}", "ws://127.0.0.1:7000", EndpointSource::Tunnel),
-            (direct, "{}", "wss://h.example", EndpointSource::Remote),
+            (direct, "{}", "wss://h.example", EndpointSource::Manifest),
             ("", remote_mode, "wss://h:7", EndpointSource::Remote),
             ("", "{gateway: {mode: 'remote'}}", "ws://127.0.0.1:41984", EndpointSource::Loopback),
         ] {

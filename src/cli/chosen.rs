@@ -52,8 +52,9 @@ pub fn told(
         _ => Err(error),
     })?;
     if context.global.verbose {
+        let port = if profile.remote.is_some() { "near end of its link" } else { "port" };
         context.render.notice(&format!(
-            "profile {} (from {}), port {} (from {})",
+            "profile {} (from {}), {port} {} (from {})",
             profile.name,
             selection.source.as_str(),
             profile.port,

@@ -141,12 +141,12 @@ fn a_url_from_the_environment_gets_only_what_stands_beside_it() {
         ),
         (
             with(&[OWN, ("OPENCLAW_GATEWAY_URL", "undefined")]),
-            "wss://far | config gateway.remote.url | Elsewhere authorities | token there | config gateway.remote.token",
+            "wss://far | manifest remote.url | Elsewhere authorities | token there | config gateway.remote.token",
         ),
         // Another profile's shell.
         (
             with(&[ENV_URL, ENV_TOKEN]),
-            "wss://far | config gateway.remote.url | Elsewhere authorities | token there | config gateway.remote.token",
+            "wss://far | manifest remote.url | Elsewhere authorities | token there | config gateway.remote.token",
         ),
         (
             Case { token: "t", ..with(&[OWN, ENV_URL]) },
@@ -229,11 +229,11 @@ fn a_profile_keeps_near_and_far_credentials_apart() {
         (Case { pin: true, ..near }, "!tls_fingerprint_plain"),
         (
             far,
-            "wss://far | config gateway.remote.url | Elsewhere authorities | token there | config gateway.remote.token",
+            "wss://far | manifest remote.url | Elsewhere authorities | token there | config gateway.remote.token",
         ),
         (
             Case { env: &[OWN, ENV_TOKEN], ..far },
-            "wss://far | config gateway.remote.url | Elsewhere authorities | token there | config gateway.remote.token",
+            "wss://far | manifest remote.url | Elsewhere authorities | token there | config gateway.remote.token",
         ),
         (
             Case { token: "t", ..far },
@@ -277,11 +277,11 @@ fn a_profile_keeps_near_and_far_credentials_apart() {
         // A manifest has moved the profile elsewhere: what was kept for the old place stays there.
         (
             Case { manifest: "kind = 'remote'\nremote.url = 'wss://other'", ..far },
-            "wss://other | config gateway.remote.url | Elsewhere authorities | none | nothing configured",
+            "wss://other | manifest remote.url | Elsewhere authorities | none | nothing configured",
         ),
         (
             Case { manifest: DIRECT, ..far },
-            "wss://far | config gateway.remote.url | Elsewhere authorities | token there | config gateway.remote.token",
+            "wss://far | manifest remote.url | Elsewhere authorities | token there | config gateway.remote.token",
         ),
         (
             Case { manifest: "kind = 'remote'\nremote.url = 'wss://far'\nremote.token_file = '/t'", ..far },
