@@ -4,9 +4,11 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::base::port::DEFAULT_PORT;
 use crate::base::{Error, Kind, Result, Secret};
 use crate::profile::config::{AuthMode, GatewayConfig, Mode, SecretSource, is_variable};
 use crate::profile::remote::Remote;
+use crate::profile::tunnel::SshTarget;
 use crate::profile::{Environment, GatewayUrl};
 
 /// Texts that stand where a secret was meant: what scripts leave behind, and what the real CLI prints in its place.
@@ -167,12 +169,20 @@ pub fn for_environment(env: &Environment) -> Result<Option<Found>> {
 
 /// Whether `gateway.remote` of the configuration describes the link that is used; a manifest may have moved it.
 fn is_same_place(remote: &Remote, config: &GatewayConfig) -> bool {
-    let url = config.remote.url.as_deref().and_then(|url| url.parse::<GatewayUrl>().ok());
-    config.mode == Some(Mode::Remote)
-        && match &remote.url {
-            Some(used) => url.as_ref() == Some(used),
-            None => remote.target.is_some() && remote.target == config.remote.ssh_target,
+    let kept = &config.remote;
+    let is_same = match &remote.url {
+        Some(used) => {
+            kept.url.as_deref().and_then(|url| url.parse::<GatewayUrl>().ok()).as_ref() == Some(used)
         }
+        None => kept.ssh_target.as_deref().and_then(|text| text.parse::<SshTarget>().ok()).is_some_and(
+            |kept_at| {
+                remote.target.as_ref() == Some(&kept_at.destination)
+                    && remote.ssh_port == kept_at.port
+                    && remote.remote_port == kept.remote_port.unwrap_or(DEFAULT_PORT)
+            },
+        ),
+    };
+    config.mode == Some(Mode::Remote) && is_same
 }
 
 fn as_token(found: Option<(Secret, CredentialSource)>) -> Option<Found> {

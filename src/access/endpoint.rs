@@ -68,17 +68,14 @@ impl Endpoint {
 
 /// The endpoint of a profile: its own loopback port, the near end of its tunnel, or its remote URL.
 pub fn for_profile(profile: &Profile) -> Endpoint {
+    let here = |source| Endpoint::new(&GatewayUrl::loopback(profile.port, profile.speaks_tls_here()), source);
     match &profile.remote {
         Some(remote) => match &remote.url {
             Some(url) if profile.managed => Endpoint::new(url, EndpointSource::Manifest),
             Some(url) => Endpoint::new(url, EndpointSource::Remote),
-            // Through a tunnel the far end speaks TLS only where its fingerprint was written down.
-            None => Endpoint::new(
-                &GatewayUrl::loopback(profile.port, remote.tls_fingerprint.is_some()),
-                EndpointSource::Tunnel,
-            ),
+            None => here(EndpointSource::Tunnel),
         },
-        None => Endpoint::new(&GatewayUrl::loopback(profile.port, profile.tls), EndpointSource::Loopback),
+        None => here(EndpointSource::Loopback),
     }
 }
 

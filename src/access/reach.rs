@@ -6,9 +6,15 @@ use std::net::IpAddr;
 use crate::base::{Error, Kind, Result};
 
 use super::Endpoint;
+use crate::profile::Environment;
 
 /// Lets plain `ws://` go to host names that are not known to be private; never to public addresses.
 pub const ALLOW_NAMES: &str = "OPENCLAW_ALLOW_INSECURE_PRIVATE_WS";
+
+/// Whether [`ALLOW_NAMES`] is set.
+pub fn names_allowed(env: &Environment) -> bool {
+    env.get(ALLOW_NAMES).is_some_and(|value| value.trim() == "1")
+}
 
 /// Whether `host` is this host: the exact name `localhost`, or an address that can mean nothing else.
 pub fn is_loopback(host: &str) -> bool {

@@ -191,7 +191,7 @@ pub fn for_profile(
                 let what = format!("--port has no meaning for `{}`, whose gateway is remote", profile.name);
                 return Err(Error::new(Kind::Usage, "port_of_remote", what).profile(&profile.name));
             }
-            reach::check(&endpoint, names_allowed(env))?;
+            reach::check(&endpoint, reach::names_allowed(env))?;
             let found = explicit.map_or_else(|| for_remote(remote, config, env, own, lookup), Ok)?;
             let pins = asked.pins.as_ref().or(remote.tls_fingerprint.as_ref());
             let listener = match endpoint.source {
@@ -199,7 +199,7 @@ pub fn for_profile(
                 _ => listener(&endpoint),
             };
             let mut target = Target::new(endpoint, listener, pins, found);
-            target.beyond = remote.target.clone();
+            target.beyond = remote.far_end();
             target
         }
         None => {
@@ -242,7 +242,7 @@ fn from_outside(
     env: &Environment,
 ) -> Result<Target> {
     check_pins(asked, &endpoint)?;
-    reach::check(&endpoint, names_allowed(env))?;
+    reach::check(&endpoint, reach::names_allowed(env))?;
     let listener = listener(&endpoint);
     let mut target = Target::new(endpoint, listener, asked.pins.as_ref().or(pins.as_ref()), found);
     target.may_use_kept &= asked.credential.is_none();
@@ -251,10 +251,6 @@ fn from_outside(
 
 fn listener(endpoint: &Endpoint) -> Listener {
     if reach::is_loopback(&endpoint.host) { Listener::OwnUser } else { Listener::Elsewhere }
-}
-
-fn names_allowed(env: &Environment) -> bool {
-    env.get(reach::ALLOW_NAMES).is_some_and(|value| value.trim() == "1")
 }
 
 fn check_pins(asked: &Asked, endpoint: &Endpoint) -> Result<()> {

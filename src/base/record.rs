@@ -188,7 +188,7 @@ pub struct LinkStatus {
     pub pid: Option<u32>,
     /// When the last handshake succeeded, in milliseconds since the epoch.
     pub last_handshake_at_ms: Option<u64>,
-    /// What the link's process has read and written by now, where the system tells.
+    /// What has passed through the tunnel since its process began, both ways; of a link without SSH it is not known.
     pub bytes: Option<u64>,
     /// How often it was made anew since the profile was started.
     pub reconnects: u32,

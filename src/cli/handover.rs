@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::args::Global;
 
 /// Commands that the real CLI does not have; a mistake in one of them is told here.
-const OURS_ALONE: [&str; 6] = ["profile", "supervisor", "host", "service", "completions", "man"];
+const OURS_ALONE: [&str; 7] = ["profile", "supervisor", "host", "service", "link", "completions", "man"];
 /// What decides over gateways of this host: never handed over with options that we do not know, since the real CLI
 /// would start or end one past every check.
 const GUARDED: [&str; 3] = ["run", "stop", "restart"];

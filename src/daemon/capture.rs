@@ -47,6 +47,8 @@ struct Sink {
     /// What is on its way into the file.
     kept: Vec<u8>,
     lines: VecDeque<String>,
+    /// How many lines there have been.
+    heard: u64,
     partial: Vec<u8>,
     /// Lines that say that another program logs in with the same bot.
     clashes: u32,
@@ -72,6 +74,18 @@ impl Capture {
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         self.take_rest(&mut sink);
         sink.lines.iter().cloned().collect()
+    }
+
+    /// How many lines have come so far.
+    pub fn heard(&self) -> u64 {
+        self.sink.lock().unwrap_or_else(PoisonError::into_inner).heard
+    }
+
+    /// The last lines of a run that goes on, of those that came behind the first `heard`.
+    pub fn since(&self, heard: u64) -> Vec<String> {
+        let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = usize::try_from(sink.heard.saturating_sub(heard)).unwrap_or(usize::MAX);
+        sink.lines.iter().skip(sink.lines.len().saturating_sub(new)).cloned().collect()
     }
 
     /// How many lines so far said that another program logs in with the same bot.
@@ -185,6 +199,7 @@ impl Sink {
                 self.lines.pop_front();
             }
             self.lines.push_back(line.to_owned());
+            self.heard += 1;
         }
         self.partial.clear();
     }

@@ -1,6 +1,9 @@
 //! Preparing the link of a remote profile: what runs here is an SSH client or this program's own forwarder, under the
 //! same claims and the same machine as a gateway. The claim on the profile's directory is the link's standard input:
 //! an SSH client closes every other descriptor that it inherits.
+//!
+//! A link without SSH is for what cannot prove a pinned gateway itself, a browser above all, and for knowing whether the
+//! gateway is there: this program's own verbs dial such a gateway's URL, whether its link is up or not.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,6 +42,8 @@ pub fn prepare(setup: &Setup, cleared: Cleared, remote: &Remote) -> Result<Prepa
             (tunnel::command_line(&client, remote, profile.port).unwrap_or_default(), true)
         }
         Transport::Direct => {
+            // It finds the same files as this supervisor, whatever the variables of its shell were.
+            environment.extend(child_env::selectors(&profile));
             environment.extend(claims.first().map(inherit::variable));
             (launch::command_line(&profile, Runtime::Link, &process::own_program(), None)?, false)
         }
@@ -117,6 +122,8 @@ pub fn error_of(profile: &Profile, trouble: &Trouble) -> Error {
 /// The fingerprint of the key that the client expected, read where it says that it stands.
 pub fn known_key(trouble: &Trouble) -> Option<String> {
     let (file, number) = trouble.known_at.as_ref()?;
-    let text = files::read(Path::new(file)).ok()??;
+    // The client names it, but a pipe of that name would keep whoever opens it.
+    let file = Path::new(file);
+    let text = files::is_file(file).then(|| files::read(file).ok()).flatten()??;
     tunnel::fingerprint(text.lines().nth(number.checked_sub(1)?)?)
 }

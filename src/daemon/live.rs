@@ -40,6 +40,8 @@ pub struct Live {
     pub watch: Option<Watch>,
     /// What the last probe saw.
     pub seen: Option<Seen>,
+    /// How many lines it had written when it last answered well: what they say is over.
+    pub heard: u64,
     /// While starting: what it waits for.
     pub phase: Option<String>,
     /// When it was asked to end, in milliseconds since the epoch.
@@ -74,6 +76,7 @@ impl Live {
             prober: None,
             watch: None,
             seen: None,
+            heard: 0,
             phase: None,
             asked_at_ms: None,
             ended: None,

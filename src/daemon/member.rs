@@ -128,7 +128,7 @@ impl Member {
             status.uptime_ms = Some(epoch_ms().saturating_sub(started_at_ms));
             // Its files may say another port by now; this is the one it was told.
             status.port = live.record.port;
-            let tls = self.profile.as_ref().is_some_and(|profile| profile.tls);
+            let tls = self.profile.as_ref().is_some_and(Profile::speaks_tls_here);
             status.url = GatewayUrl::loopback(live.record.port, tls).as_str().to_owned();
             if status.state == State::Starting && live.phase.is_some() {
                 let wrong = (self.runtime == Some(Runtime::Link)).then(|| linked::wrong(live)).flatten();

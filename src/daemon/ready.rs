@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use crate::access::Credential;
 use crate::base::record::Probe;
 use crate::host::clock::Stopwatch;
+use crate::host::process;
 use crate::host::socket::{self, Answers};
 use crate::link::gateway::{Opening, Trouble};
 use crate::profile::resolved::Ready;
@@ -24,6 +25,9 @@ const LAYER_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_MIN: Duration = Duration::from_millis(1);
 /// Longest wait between two attempts while a gateway starts.
 const RETRY_MAX: Duration = Duration::from_millis(250);
+
+/// How long a gateway behind a link may refuse before the link is taken for made.
+const FAR_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Whom to probe and how.
 #[derive(Clone, Debug)]
@@ -73,13 +77,20 @@ impl Seen {
 }
 
 /// Probes until the gateway is ready; `phase` hears what is missing whenever that changes. Ends only with
-/// readiness: the run's deadline and its exit are the driver's affair.
+/// readiness, or with a link that stands while nothing answers behind it: the run's deadline and its exit are the
+/// driver's affair.
 pub async fn until_ready(target: &Target, mut phase: impl FnMut(&str)) -> Seen {
     let mut wait = RETRY_MIN;
     let mut missing = String::new();
+    // Since when a link lets go of every connection: then it stands, and what is behind it does not.
+    let mut refused: Option<Stopwatch> = None;
     loop {
-        let seen = once(target).await;
+        let (seen, spoke) = once(target).await;
         let Some(waiting_for) = &seen.waiting_for else { return seen };
+        refused = refused.or_else(|| Some(Stopwatch::start())).filter(|_| target.is_link && spoke);
+        if refused.is_some_and(|since| since.elapsed() >= FAR_PATIENCE) {
+            return seen;
+        }
         if *waiting_for != missing {
             missing.clone_from(waiting_for);
             phase(&missing);
@@ -105,9 +116,12 @@ pub struct Look {
 /// Looks at a gateway that was ready; takes at most `limit` altogether.
 pub async fn look(target: &Target, limit: Duration) -> Look {
     let (began, mut seen) = (Stopwatch::start(), Seen::default());
+    // What lives behind a link may be frozen while the link itself is well: a process that had its turns is no dead one.
+    let turns = || target.is_link.then(|| process::turns(target.leader)).flatten();
+    let before = turns();
     let mut probing = Probing { target, limit, seen: &mut seen, spoke: false };
     let missing = timeout(limit, probing.layers()).await;
-    let spoke = probing.spoke;
+    let spoke = probing.spoke || turns() > before;
     seen.waiting_for = missing.unwrap_or_else(|_| Some(seen.first_missing().into()));
     if seen.is_ready() {
         seen.probe.latency_ms = Some(began.elapsed_ms());
@@ -115,15 +129,17 @@ pub async fn look(target: &Target, limit: Duration) -> Look {
     Look { seen, spoke, took: began.elapsed(), cpu_ms: None }
 }
 
-/// Probes once a gateway that starts.
-async fn once(target: &Target) -> Seen {
+/// Probes once a gateway that starts; whether something above TCP answered.
+async fn once(target: &Target) -> (Seen, bool) {
     let (began, mut seen) = (Stopwatch::start(), Seen::default());
     let mut probing = Probing { target, limit: LAYER_TIMEOUT, seen: &mut seen, spoke: false };
-    seen.waiting_for = probing.layers().await;
+    let missing = probing.layers().await;
+    let spoke = probing.spoke;
+    seen.waiting_for = missing;
     if seen.is_ready() {
         seen.probe.latency_ms = Some(began.elapsed_ms());
     }
-    seen
+    (seen, spoke)
 }
 
 /// One way through the layers. What was seen so far stays seen when it is cut short.

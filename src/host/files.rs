@@ -224,6 +224,11 @@ pub fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
+/// Whether `path` leads to an ordinary file, which opening never waits for.
+pub fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
 /// `path` as it means the same from everywhere; it need not exist.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ pub use dossier::{
 };
 pub use heap::{give_back_memory, keep_one_heap};
 pub use lines::{command_line, command_lines};
-pub use traffic::{bytes_moved, connected_users};
+pub use traffic::{bytes_moved, connected_users, turns};
 pub use tree::{children, gains_nothing, is_running, parent, variable_of};
 
 use std::fs;

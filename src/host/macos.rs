@@ -40,7 +40,12 @@ pub fn running_since(pid: u32) -> Option<u64> {
     start_time(pid).filter(|_| is_running(pid))
 }
 
-/// How many bytes a process has read and written: this system tells of disks only.
+/// How often a process had the processor: this system does not tell.
+pub fn turns(_pid: u32) -> Option<u64> {
+    None
+}
+
+/// How many bytes a process has read: this system tells of disks only.
 pub fn bytes_moved(_pid: u32) -> Option<u64> {
     None
 }

@@ -194,7 +194,12 @@ pub fn spawn_detached(argv: &[OsString], report: OwnedFd, log: File) -> io::Resu
     Ok(command.spawn()?.id())
 }
 
-/// How many bytes `pid` has read and written by now, where the system tells.
+/// How often `pid` has had the processor by now, where the system tells: a process that is stopped has no turns.
+pub fn turns(pid: u32) -> Option<u64> {
+    system::turns(pid)
+}
+
+/// How many bytes `pid` has read by now, where the system tells: of a tunnel, what passed through it both ways.
 pub fn bytes_moved(pid: u32) -> Option<u64> {
     system::bytes_moved(pid)
 }

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -19,6 +20,8 @@ use crate::base::{Error, Kind};
 const REACH: Duration = Duration::from_secs(10);
 /// Connections at a time; a browser with a few pages and a node need twenty.
 const CONNECTIONS_MAX: usize = 256;
+/// How long a connection may be silent before the other end is asked whether it is there.
+const SILENCE: Duration = Duration::from_secs(15);
 /// Pause after an accept that failed, mostly for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -110,8 +113,18 @@ impl Near {
 
 async fn pass(mut near: TcpStream, far: &Far) -> Result<(), Trouble> {
     let _ = near.set_nodelay(true);
+    keep_alive(&near);
     let mut stream = far.reach().await?.into_stream();
+    keep_alive(stream.socket());
     // However it ends, both ends see it; why is their affair.
     let _ = copy_bidirectional(&mut near, &mut stream).await;
     Ok(())
+}
+
+/// Lets the kernel find out that nobody is there any more: a machine that slept, a network that was left.
+fn keep_alive(socket: &TcpStream) {
+    let pace = TcpKeepalive::new().with_time(SILENCE).with_interval(SILENCE / 3);
+    if let Err(error) = SockRef::from(socket).set_tcp_keepalive(&pace) {
+        tracing::debug!(%error, "a connection is not looked after");
+    }
 }

@@ -106,9 +106,12 @@ pub fn config_text(link: &RemoteTable, local_port: u16) -> String {
         }
     };
     put("transport", link.transport.map(|transport| json!(transport.as_str())));
-    put("url", Some(json!(link.url.clone().unwrap_or_else(|| format!("ws://127.0.0.1:{local_port}")))));
+    let near_end = GatewayUrl::loopback(local_port, link.tls_fingerprint.is_some());
+    put("url", Some(json!(link.url.clone().unwrap_or_else(|| near_end.to_string()))));
     put("tlsFingerprint", link.tls_fingerprint.as_ref().map(|pin| json!(pin)));
-    put("sshTarget", link.target.as_ref().map(|target| json!(target)));
+    let port = link.ssh_port.map(|port| format!(":{port}")).unwrap_or_default();
+    put("sshTarget", link.target.as_ref().map(|target| json!(format!("{target}{port}"))));
+    put("sshHostKeyPolicy", link.host_key_policy.map(|policy| json!(policy.as_str())));
     put("sshIdentity", link.identity.as_ref().map(|file| json!(file)));
     put("remotePort", link.remote_port.map(|port| json!(port)));
     let config = json!({ "gateway": { "mode": "remote", "remote": there } });

@@ -83,6 +83,14 @@ pub(super) fn check(link: &RemoteTable) -> std::result::Result<(), Fault> {
             }
         }
     }
+    for (key, path) in [("identity", &link.identity), ("known_hosts", &link.known_hosts)] {
+        if path.as_ref().is_some_and(|path| path.contains(['"', '\n', '\r']) || path.contains("${")) {
+            return Err((
+                Some(key),
+                "a quote, a line break or `${` in it would be read by ssh as something else".into(),
+            ));
+        }
+    }
     forwards(link).map_err(|why| (Some("forwards"), why))?;
     if let Some(text) = &link.tls_fingerprint {
         text.parse::<Pins>().map_err(|why| (Some("tls_fingerprint"), why))?;
@@ -119,6 +127,13 @@ impl Remote {
             token_file: path(&link.token_file),
             password_file: path(&link.password_file),
         })
+    }
+
+    /// What besides the near end decides which gateway answers through a tunnel: server, its port, and the gateway's port
+    /// there. `None` for a link without SSH.
+    pub fn far_end(&self) -> Option<String> {
+        let port = self.ssh_port.map(|port| format!(":{port}")).unwrap_or_default();
+        self.target.as_ref().map(|target| format!("{target}{port} port {}", self.remote_port))
     }
 
     /// The files that decide whether the link can be made, besides the profile's own.

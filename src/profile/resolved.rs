@@ -279,3 +279,14 @@ pub struct Profile {
     /// Sentences about what deserves attention, such as inherited variables that were not used.
     pub warnings: Vec<String>,
 }
+
+impl Profile {
+    /// Whether its port on this host speaks TLS: its own gateway's, or the near end of its tunnel where the far one is
+    /// known by a pin. A link without SSH speaks TLS to the far end itself.
+    pub fn speaks_tls_here(&self) -> bool {
+        match &self.remote {
+            Some(remote) => remote.transport == Transport::Ssh && remote.tls_fingerprint.is_some(),
+            None => self.tls,
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! What the files of a profile say of it, in the shape in which profiles leave the program (DESIGN 3.4).
 
 use super::remote::Remote;
-use super::resolved::{HostKeyPolicy, RuntimeChoice, Transport};
+use super::resolved::{HostKeyPolicy, RuntimeChoice};
 use super::{GatewayUrl, Profile};
 use crate::base::Confinement;
 use crate::base::record::{LinkStatus, ProfileStatus, Runtime};
@@ -21,7 +21,7 @@ pub fn described(profile: &Profile) -> ProfileStatus {
             RuntimeChoice::Auto => Runtime::Openclaw,
         },
         port: profile.port,
-        url: near_end(profile).as_str().to_owned(),
+        url: GatewayUrl::loopback(profile.port, profile.speaks_tls_here()).to_string(),
         port_block: profile.remote.is_none().then_some((profile.block.base(), profile.block.last())),
         link: profile.remote.as_ref().map(|remote| link(profile, remote)),
         state_dir: profile.paths.state_dir.display().to_string(),
@@ -32,16 +32,6 @@ pub fn described(profile: &Profile) -> ProfileStatus {
         warnings: profile.warnings.clone(),
         ..ProfileStatus::unknown(&profile.name)
     }
-}
-
-/// Where clients of this host connect: the profile's own gateway, or the near end of its link.
-fn near_end(profile: &Profile) -> GatewayUrl {
-    let tls = match &profile.remote {
-        // A link without SSH speaks TLS to the far end itself.
-        Some(remote) => remote.transport == Transport::Ssh && remote.tls_fingerprint.is_some(),
-        None => profile.tls,
-    };
-    GatewayUrl::loopback(profile.port, tls)
 }
 
 /// The link of a remote profile of which nothing but its files is known.

@@ -139,10 +139,7 @@ fn a_gateway_that_restarts_behind_its_tunnel_is_not_taken_for_a_dead_tunnel() {
     let pair = Pair::new();
     let name = pair.name("home");
     pair.create(&name, &[]).ok();
-    let manifest = pair.near.home(format!(".config/openclaw/profiles/{name}.toml"));
-    let text = std::fs::read_to_string(&manifest).unwrap();
-    let text = text.replace("[supervise]", "[supervise]\nprobe_interval = \"400ms\"\nhang_timeout = \"1s\"");
-    std::fs::write(&manifest, text).unwrap();
+    pair.hasten(&name);
     let pid = pair.near.start(&name)["link"]["pid"].clone();
     pair.far.run(&["profile", "stop", &pair.gateway]).ok();
     let down = pair.near.until(&name, "degraded", |status| status["state"] == "degraded");
@@ -156,4 +153,54 @@ fn a_gateway_that_restarts_behind_its_tunnel_is_not_taken_for_a_dead_tunnel() {
         (&pid, &0.into()),
         "the tunnel stood all the time: {up}"
     );
+}
+
+#[test]
+fn a_link_is_made_to_a_gateway_that_is_down_and_finds_it_later() {
+    let pair = Pair::new();
+    let name = pair.name("home");
+    pair.far.run(&["profile", "stop", &pair.gateway]).ok();
+    pair.create(&name, &[]).ok();
+    pair.hasten(&name);
+    let error = pair.near.run(&["profile", "start", &name, "--json"]).refused(69, "remote_gateway_down");
+    assert!(error["remedy"].as_str().unwrap().contains("by itself"), "{error}");
+    let down = pair.near.until_state(&name, "degraded");
+    let pid = down["link"]["pid"].clone();
+    assert_eq!((&down["link"]["up"], pair.clients().len()), (&false.into(), 1), "{down}");
+    pair.far.start(&pair.gateway);
+    let up = pair.until_up(&name, None);
+    assert_eq!((&up["link"]["pid"], &up["link"]["lastError"]), (&pid, &serde_json::Value::Null), "{up}");
+}
+
+#[test]
+fn a_frozen_gateway_behind_a_link_is_none_of_the_tunnels_business() {
+    let pair = Pair::new();
+    let name = pair.name("home");
+    pair.create(&name, &[]).ok();
+    pair.hasten(&name);
+    let pid = pair.near.start(&name)["link"]["pid"].clone();
+    let gateway = super::world::pid(&pair.far.show(&pair.gateway));
+    look::signal(gateway, Signal::SIGSTOP);
+    pair.near.until_state(&name, "degraded");
+    let seen = std::time::Instant::now();
+    // Several times as long as a gateway of this host would have.
+    wait_for("more rounds", || (seen.elapsed().as_secs() >= 6).then_some(()));
+    let status = pair.near.show(&name);
+    look::signal(gateway, Signal::SIGCONT);
+    assert_eq!((&status["state"], &status["link"]["pid"]), (&"degraded".into(), &pid), "{status}");
+    pair.until_up(&name, None);
+    assert_eq!(pair.near.show(&name)["link"]["pid"], pid);
+}
+
+#[test]
+fn incident_f2_a_frozen_client_is_ended_and_made_anew() {
+    let pair = Pair::new();
+    let name = pair.name("home");
+    pair.create(&name, &[]).ok();
+    pair.hasten(&name);
+    let pid = pair.near.start(&name)["link"]["pid"].as_u64();
+    look::signal(pid.unwrap() as u32, Signal::SIGSTOP);
+    pair.until_up(&name, pid);
+    assert_eq!(pair.clients().len(), 1);
+    pair.health(&name).ok();
 }

@@ -143,6 +143,15 @@ impl Pair {
         self.near.run(&[&usual[..], &files, more].concat())
     }
 
+    /// Makes the supervisor look at a link more often than anybody needs, so that a test does not wait.
+    pub fn hasten(&self, name: &str) {
+        let manifest = self.near.home(format!(".config/openclaw/profiles/{name}.toml"));
+        let text = fs::read_to_string(&manifest).unwrap();
+        let text =
+            text.replace("[supervise]", "[supervise]\nprobe_interval = \"400ms\"\nhang_timeout = \"1s\"");
+        fs::write(manifest, text).unwrap();
+    }
+
     /// A name that no other test uses.
     pub fn name(&self, stem: &str) -> String {
         self.near.name(stem)

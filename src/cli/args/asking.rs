@@ -12,7 +12,7 @@ pub struct Status {
     /// Show the host too: every gateway, conflicts, versions, and whether it outlives a logout
     #[arg(long)]
     pub deep: bool,
-    /// Show it again and again, this far apart
+    /// Show it again and again, this far apart; at least 100 ms
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
     pub watch: Option<Span>,
     /// Where it answers

@@ -171,7 +171,7 @@ pub struct Create {
 #[derive(Debug, Default, ClapArgs)]
 pub struct There {
     /// Where it is: ssh://user@host:port, wss://host, or ws://host:port on a private network
-    #[arg(long, value_name = "URL", conflicts_with_all = ["from", "runtime", "command"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["from", "runtime", "command", "allow_shared_channel"])]
     pub remote: Option<String>,
     /// The gateway's port at the far end of the tunnel
     #[arg(long, value_name = "PORT", requires = "remote", value_parser = clap::value_parser!(u16).range(1..))]

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use super::adopt;
+use crate::access::{EndpointSource, endpoint, reach};
 use crate::base::record::Isolation;
 use crate::base::{Error, Kind, PortBlock, ProfileName, Result, Secret};
 use crate::cli::args::{Create, PolicyArg, RuntimeArg, Sharing, There};
@@ -144,6 +145,11 @@ fn make(context: &Context, registry: &Registry<'_>, create: &Create) -> Result<P
     if let Some(there) = &create.there.remote {
         return make_remote(context, registry, create, there, block.base());
     }
+    if context.global.token_file.is_some() || context.global.tls_fingerprint.is_some() {
+        let what =
+            "--token-file and --tls-fingerprint belong to a gateway on another machine, which --remote names";
+        return Err(Error::new(Kind::Usage, "remote_missing", what).profile(name).remedy("leave them out"));
+    }
     let runtime = runtime_of(create.runtime, &create.command)?;
     let mut fill = Fill { port: Some(block.base()), runtime, ..Fill::default() };
     if create.from.is_some() && !name.is_default() {
@@ -205,6 +211,11 @@ fn make_remote(
         password_file: file(&global.password_file)?,
         ..create_remote::link(there)?
     };
+    if let Some(url) = link.url.as_deref() {
+        let endpoint = endpoint::from_url(url, EndpointSource::Manifest)?;
+        reach::check(&endpoint, reach::names_allowed(&context.environment))
+            .map_err(|error| error.profile(name))?;
+    }
     let manifest = create_remote::manifest_text(name, &link)?;
     let config = create_remote::config_text(&link, local_port);
     let paths = registry.derived_paths(name)?;

@@ -1,8 +1,8 @@
 //! `cron list`: the gateway's scheduled jobs.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::cron_run;
+use super::{cron_run, objects};
 use crate::base::Result;
 use crate::cli::Context;
 use crate::cli::args::Cron;
@@ -24,8 +24,9 @@ pub async fn run(context: &Context, command: &Cron) -> Result<()> {
 async fn list(context: &Context, all: bool) -> Result<()> {
     let params = json!({ "includeDisabled": all, "limit": LIMIT, "offset": 0 });
     let mut document = ask(context, "cron.list", params).await?;
-    for job in document["jobs"].as_array_mut().into_iter().flatten() {
-        job["status"] = json!(state(job));
+    for job in objects(&mut document, "jobs") {
+        let state = state(job);
+        job.insert("status".into(), json!(state));
     }
     context.render.answer(&document, table);
     if !context.render.is_json() && document["hasMore"] == true {
@@ -37,9 +38,9 @@ async fn list(context: &Context, all: bool) -> Result<()> {
 }
 
 /// How a job is, in one word, as the real program's list has it.
-fn state(job: &Value) -> String {
-    let state = &job["state"];
-    match (state["runningAtMs"].as_u64(), job["enabled"].as_bool()) {
+fn state(job: &Map<String, Value>) -> String {
+    let state = job.get("state").unwrap_or(&Value::Null);
+    match (state["runningAtMs"].as_u64(), job.get("enabled").and_then(Value::as_bool)) {
         (Some(at), _) if at > 0 => "running".into(),
         (_, Some(false)) => "disabled".into(),
         _ => cell::first(&[&state["lastRunStatus"], &state["lastStatus"], &json!("idle")]),
@@ -88,7 +89,7 @@ mod tests {
             (json!({"enabled": true, "state": {"lastRunStatus": "error"}}), "error"),
             (json!({"enabled": true}), "idle"),
         ] {
-            assert_eq!(state(&job), word, "{job}");
+            assert_eq!(state(job.as_object().unwrap()), word, "{job}");
         }
     }
 

@@ -10,6 +10,7 @@ use super::params;
 use crate::base::Result;
 use crate::cli::Context;
 use crate::cli::args::GatewayLogs;
+use crate::cli::command::status::PAUSE_MIN;
 use crate::cli::line::Asker;
 use crate::cli::render::cell;
 
@@ -45,7 +46,7 @@ pub async fn run(context: &Context, logs: &GatewayLogs) -> Result<()> {
         if !logs.follow || !read {
             return Ok(());
         }
-        sleep(interval).await;
+        sleep(interval.max(PAUSE_MIN)).await;
     }
 }
 

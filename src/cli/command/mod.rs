@@ -137,6 +137,15 @@ fn key(once: &Once) -> String {
     once.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
 }
 
+/// The objects of the list `name` in what a gateway answered; whatever else stands there is passed over.
+fn objects<'a>(
+    document: &'a mut Value,
+    name: &str,
+) -> impl Iterator<Item = &'a mut serde_json::Map<String, Value>> + use<'a> {
+    let list = document.get_mut(name).and_then(Value::as_array_mut);
+    list.into_iter().flatten().filter_map(Value::as_object_mut)
+}
+
 /// The parameters of a call. One that is not meant is left out: the gateway takes no null.
 fn params(named: &[(&str, Value)]) -> Value {
     let meant = named.iter().filter(|(_, value)| !value.is_null());

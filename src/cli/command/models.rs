@@ -1,8 +1,8 @@
 //! `models list`: the models that the gateway can use.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::params;
+use super::{objects, params};
 use crate::base::Result;
 use crate::cli::Context;
 use crate::cli::args::Models;
@@ -23,23 +23,27 @@ pub async fn run(context: &Context, command: &Models) -> Result<()> {
         }
         answer => answer?,
     };
-    let models = document["models"].as_array_mut().map(std::mem::take).unwrap_or_default();
-    document["count"] = json!(models.len());
-    document["models"] = models.into_iter().map(keyed).collect();
+    objects(&mut document, "models").for_each(complete);
+    let count = document["models"].as_array().map_or(0, Vec::len);
+    if let Some(document) = document.as_object_mut() {
+        document.entry("models").or_insert_with(|| json!([]));
+        document.insert("count".into(), json!(count));
+    }
     context.render.answer(&document, table);
     Ok(())
 }
 
-/// The model with its key, `provider/id`, and its inputs as one word, as the real program's list has it.
-fn keyed(mut model: Value) -> Value {
-    if let (Some(provider), Some(id)) = (model["provider"].as_str(), model["id"].as_str()) {
-        model["key"] = json!(format!("{provider}/{id}"));
+/// Gives a model its key, `provider/id`, and its inputs as one word, as the real program's list has them.
+fn complete(model: &mut Map<String, Value>) {
+    let text = |name: &str| model.get(name).and_then(Value::as_str);
+    if let (Some(provider), Some(id)) = (text("provider"), text("id")) {
+        let key = format!("{provider}/{id}");
+        model.insert("key".into(), json!(key));
     }
-    let inputs: Vec<&str> =
-        model["input"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let inputs = model.get("input").and_then(Value::as_array).into_iter().flatten();
+    let inputs: Vec<&str> = inputs.filter_map(Value::as_str).collect();
     let input = if inputs.is_empty() { "-".to_owned() } else { inputs.join("+") };
-    model["input"] = json!(input);
-    model
+    model.insert("input".into(), json!(input));
 }
 
 fn table(document: &Value) -> Listing {

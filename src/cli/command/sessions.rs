@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{params, sessions_delete, sessions_send};
+use super::{objects, params, sessions_delete, sessions_send};
 use crate::base::Result;
 use crate::cli::Context;
 use crate::cli::args::{History, Sessions};
@@ -22,13 +22,13 @@ pub async fn run(context: &Context, command: &Sessions) -> Result<()> {
             let mut document = ask(context, "sessions.list", asked).await?;
             let now = epoch_ms();
             // As the real program's list has it.
-            document["activeMinutes"] = json!(active);
-            for session in document["sessions"].as_array_mut().into_iter().flatten() {
-                let age = session["updatedAt"].as_u64().map(|at| now.saturating_sub(at));
-                session["ageMs"] = json!(age);
-                if session["totalTokens"].is_null() {
-                    session["totalTokens"] = Value::Null;
-                }
+            if let Some(document) = document.as_object_mut() {
+                document.insert("activeMinutes".into(), json!(active));
+            }
+            for session in objects(&mut document, "sessions") {
+                let age = session.get("updatedAt").and_then(Value::as_u64).map(|at| now.saturating_sub(at));
+                session.insert("ageMs".into(), json!(age));
+                session.entry("totalTokens").or_insert(Value::Null);
             }
             context.render.answer(&document, table);
             Ok(())

@@ -1,6 +1,8 @@
 //! `status`: the selected profile's gateway and what it does; with `--deep` the host around it, with `--watch`
 //! again and again.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -35,9 +37,12 @@ pub async fn run(context: &Context, status: &Status) -> Result<()> {
             return Ok(());
         }
         is_first = false;
-        sleep(distance.0).await;
+        sleep(distance.0.max(PAUSE_MIN)).await;
     }
 }
+
+/// Shortest pause between two rounds: a terminal shows no more, and the gateway has other things to do.
+pub(super) const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// Looks and prints, where it is watched in place of what was printed; whether somebody read it, and how it went.
 async fn once(context: &Context, deep: bool, is_first: Option<bool>) -> (bool, Result<()>) {

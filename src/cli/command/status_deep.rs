@@ -83,11 +83,12 @@ fn versions(context: &Context, profile: &Profile, running: Option<&str>) -> Valu
         (Some(record), _) => record.runtime == Runtime::Embedded,
         (None, choice) => choice == RuntimeChoice::Embedded,
     };
-    let is_command = profile.runtime == RuntimeChoice::Command;
+    // What a gateway elsewhere would be restarted with is known there alone.
+    let is_unknown = profile.runtime == RuntimeChoice::Command || profile.remote.is_some();
     let installed = if is_embedded {
         Some(cli.to_owned())
     } else {
-        let looked = (!is_command)
+        let looked = (!is_unknown)
             .then(|| daemon::installed_version(profile.program.as_deref(), &context.environment));
         looked.flatten()
     };

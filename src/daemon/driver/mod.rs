@@ -173,11 +173,15 @@ impl Driver {
             Note::Ready(name, run, seen) => {
                 crash::point("ready");
                 if let Some(live) = self.live(&name, run) {
-                    let hello = seen.probe.hello;
+                    let (hello, healthy) = (seen.probe.hello, seen.is_ready());
                     live.seen = Some(*seen);
                     live.read_argv();
                     self.shaken(&name, hello);
                     self.event(&name, Event::Ready { run });
+                    if !healthy {
+                        // The link stands, and nothing answers behind it.
+                        self.event(&name, Event::Probed { run, healthy });
+                    }
                     self.begin_watch(&name, run);
                     self.note_files(&name, run);
                     self.rest_from_starts();
@@ -328,6 +332,9 @@ impl Driver {
     fn shaken(&mut self, name: &ProfileName, hello: bool) {
         if let Some(member) = self.members.get_mut(name).filter(|_| hello) {
             member.linked.shaken();
+            if let Some(live) = &mut member.live {
+                live.heard = live.capture.heard();
+            }
         }
     }
 

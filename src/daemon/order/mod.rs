@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 use super::after;
+use super::linked;
 use super::mailbox::{Order, Orders, Verb};
 use super::member::View;
 use crate::base::record::{Intent, ProfileStatus, State};
@@ -105,7 +106,7 @@ async fn until_up(wire: &mut Wire, mut view: watch::Receiver<View>) -> Result<Re
             })
         };
         match now.status.state {
-            State::Ready | State::Degraded => return Ok(Ok(now.status)),
+            State::Ready | State::Degraded => return Ok(linked::reached(now.status)),
             State::Failed => return Ok(Err(failed("did not start"))),
             State::Backoff => {
                 let error = failed("ended while it started");

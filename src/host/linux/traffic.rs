@@ -1,4 +1,4 @@
-//! What passes through a process, and who has a connection's other end.
+//! What a process does, as far as it can be counted, and who has a connection's other end.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -7,12 +7,19 @@ use std::net::SocketAddr;
 /// Lines of the table of connections that are looked at: a busy machine has thousands.
 const LINES_MAX: usize = 100_000;
 
-/// How many bytes `pid` has read and written (proc_pid_io(5)).
+/// How many bytes `pid` has read (proc_pid_io(5)); what comes by `recv` is not among them.
 pub fn bytes_moved(pid: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
-    let field =
-        |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
-    Some(field("rchar:")? + field("wchar:")?)
+    field(&format!("/proc/{pid}/io"), "rchar:")
+}
+
+/// How often `pid` gave the processor back or lost it (proc_pid_status(5)).
+pub fn turns(pid: u32) -> Option<u64> {
+    let file = format!("/proc/{pid}/status");
+    Some(field(&file, "voluntary_ctxt_switches:")? + field(&file, "nonvoluntary_ctxt_switches:")?)
+}
+
+fn field(file: &str, name: &str) -> Option<u64> {
+    fs::read_to_string(file).ok()?.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 
 /// The users whose sockets at `client` are connected to `other`, both IPv4 (proc_net(5)); one that its process has

@@ -18,18 +18,18 @@ pub use words::{Cause, Trouble, trouble};
 use super::remote::Remote;
 use super::resolved::HostKeyPolicy;
 
-/// Options that older clients do not know; they are passed over there.
-const RECENT: &str = "IgnoreUnknown=ForkAfterAuthentication,SessionType,StdinNull";
-
 /// What always holds, whatever the user's configuration says.
 ///
 /// The claim on the profile is the client's standard input, so that must stay what it is. Nobody is there to answer a
 /// question, a forward that fails is a failed link, a silent server is given up after 15 s, and the process stays the
-/// one that was made: no multiplexing, no background. `VERBOSE` tells how it was let in, and nothing per connection.
-const FIXED: [&str; 24] = [
-    RECENT,
+/// one that was made: no multiplexing, no background. An option that this client does not know is passed over: some of
+/// these are younger than it may be, and of two such lists the user's own would be void. `VERBOSE` tells how it was let
+/// in, and nothing per connection.
+const FIXED: [&str; 25] = [
+    "IgnoreUnknown=*",
     "BatchMode=yes",
     "ExitOnForwardFailure=yes",
+    "ClearAllForwardings=no",
     "ConnectTimeout=10",
     "ConnectionAttempts=1",
     "ServerAliveInterval=5",
@@ -53,6 +53,10 @@ const FIXED: [&str; 24] = [
     "LogLevel=VERBOSE",
 ];
 
+/// What makes strict of checking host keys: by the files of known hosts alone, on this very host too.
+const STRICT: [&str; 3] =
+    ["StrictHostKeyChecking=yes", "NoHostAuthenticationForLocalhost=no", "VerifyHostKeyDNS=no"];
+
 /// The command line of the SSH client `program` for `remote`, whose near end is `local_port` on 127.0.0.1; `None` for
 /// a link without SSH. The target stands behind `--`, as one argument, and no shell sees it.
 pub fn command_line(program: &Path, remote: &Remote, local_port: u16) -> Option<Vec<OsString>> {
@@ -63,7 +67,7 @@ pub fn command_line(program: &Path, remote: &Remote, local_port: u16) -> Option<
         option(fixed.into());
     }
     if remote.host_key_policy == HostKeyPolicy::Strict {
-        option("StrictHostKeyChecking=yes".into());
+        STRICT.into_iter().for_each(|strict| option(strict.into()));
     }
     if let Some(file) = &remote.known_hosts {
         option(format!("UserKnownHostsFile={}", quoted(file)));
@@ -90,10 +94,9 @@ pub fn typed(remote: &Remote) -> String {
     format!("{port}{}", remote.target.as_deref().unwrap_or_default())
 }
 
-/// A path as one word of an option: neither split nor expanded.
+/// A path as one word of an option, neither split nor expanded; what quotes cannot hold is refused before.
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    format!("\"{}\"", text.replace('%', "%%").replace('\\', "\\\\").replace('"', "\\\""))
+    format!("\"{}\"", path.display().to_string().replace('%', "%%"))
 }
 
 #[cfg(test)]
@@ -110,36 +113,26 @@ mod tests {
         line.into_iter().map(|word| word.into_string().unwrap()).collect()
     }
 
-    #[test]
-    fn incident_f5_the_command_line_is_this_one() {
-        let fixed = FIXED.iter().flat_map(|option| ["-o", option]);
-        let plain: Vec<&str> = ["/usr/bin/ssh", "-N", "-T"]
-            .into_iter()
-            .chain(fixed.clone())
-            .chain(["-o", "StrictHostKeyChecking=yes"])
-            .chain(["-L", "127.0.0.1:24000:127.0.0.1:18789", "--", "ana@server"])
-            .collect();
-        assert_eq!(line("target = 'ana@server'"), plain);
-        let full: Vec<&str> = ["/usr/bin/ssh", "-N", "-T"]
-            .into_iter()
-            .chain(fixed)
-            .chain(["-o", "UserKnownHostsFile=\"/h/known hosts\"", "-o", "IdentitiesOnly=yes"])
-            .chain(["-o", "IdentityFile=\"/k/%%d\"", "-p", "2222"])
-            .chain(["-L", "127.0.0.1:24000:127.0.0.1:29443", "-L", "127.0.0.1:24001:127.0.0.1:29444"])
-            .chain(["--", "ana@::1"])
-            .collect();
-        let written = "target = 'ana@[::1]:2222'\nidentity = '/k/%d'\nknown_hosts = '~/known hosts'\n\
-                       host_key_policy = 'openssh'\nremote_port = 29443\nforwards = ['24001:29444']";
-        assert_eq!(line(written), full);
-    }
+    /// What every one begins with; a change here is a change of what the user's configuration may decide.
+    const BEGINNING: &str = "/usr/bin/ssh -N -T -o IgnoreUnknown=* -o BatchMode=yes -o ExitOnForwardFailure=yes \
+        -o ClearAllForwardings=no -o ConnectTimeout=10 -o ConnectionAttempts=1 -o ServerAliveInterval=5 \
+        -o ServerAliveCountMax=3 -o TCPKeepAlive=yes -o ControlMaster=no -o ControlPath=none -o ControlPersist=no \
+        -o ForkAfterAuthentication=no -o StdinNull=no -o SessionType=none -o RemoteCommand=none \
+        -o PermitLocalCommand=no -o ForwardAgent=no -o ForwardX11=no -o ForwardX11Trusted=no -o Tunnel=no \
+        -o GatewayPorts=no -o UpdateHostKeys=no -o AddKeysToAgent=no -o LogLevel=VERBOSE";
 
     #[test]
-    fn what_must_hold_is_said_once() {
-        let mut keys: Vec<&str> =
-            FIXED.iter().filter_map(|option| option.split_once('=').map(|(key, _)| key)).collect();
-        keys.sort_unstable();
-        let all = keys.len();
-        keys.dedup();
-        assert_eq!((keys.len(), all), (FIXED.len(), FIXED.len()));
+    fn incident_f5_the_command_line_is_this_one() {
+        let strict =
+            "-o StrictHostKeyChecking=yes -o NoHostAuthenticationForLocalhost=no -o VerifyHostKeyDNS=no";
+        let plain = format!("{BEGINNING} {strict} -L 127.0.0.1:24000:127.0.0.1:18789 -- ana@server");
+        assert_eq!(line("target = 'ana@server'").join(" "), plain);
+        let full = format!(
+            "{BEGINNING} -o UserKnownHostsFile=\"/h/known hosts\" -o IdentitiesOnly=yes -o IdentityFile=\"/k/%%d\" \
+             -p 2222 -L 127.0.0.1:24000:127.0.0.1:29443 -L 127.0.0.1:24001:127.0.0.1:29444 -- ana@::1"
+        );
+        let written = "target = 'ana@[::1]:2222'\nidentity = '/k/%d'\nknown_hosts = '~/known hosts'\n\
+                       host_key_policy = 'openssh'\nremote_port = 29443\nforwards = ['24001:29444']";
+        assert_eq!(line(written).join(" "), full);
     }
 }
