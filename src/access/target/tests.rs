@@ -141,12 +141,12 @@ fn a_url_from_the_environment_gets_only_what_stands_beside_it() {
         ),
         (
             with(&[OWN, ("OPENCLAW_GATEWAY_URL", "undefined")]),
-            "wss://far | manifest remote.url | Elsewhere authorities | token there | config gateway.remote.token",
+            "wss://far | config gateway.remote.url | Elsewhere authorities | token there | config gateway.remote.token",
         ),
         // Another profile's shell.
         (
             with(&[ENV_URL, ENV_TOKEN]),
-            "wss://far | manifest remote.url | Elsewhere authorities | token there | config gateway.remote.token",
+            "wss://far | config gateway.remote.url | Elsewhere authorities | token there | config gateway.remote.token",
         ),
         (
             Case { token: "t", ..with(&[OWN, ENV_URL]) },
@@ -229,11 +229,11 @@ fn a_profile_keeps_near_and_far_credentials_apart() {
         (Case { pin: true, ..near }, "!tls_fingerprint_plain"),
         (
             far,
-            "wss://far | manifest remote.url | Elsewhere authorities | token there | config gateway.remote.token",
+            "wss://far | config gateway.remote.url | Elsewhere authorities | token there | config gateway.remote.token",
         ),
         (
             Case { env: &[OWN, ENV_TOKEN], ..far },
-            "wss://far | manifest remote.url | Elsewhere authorities | token there | config gateway.remote.token",
+            "wss://far | config gateway.remote.url | Elsewhere authorities | token there | config gateway.remote.token",
         ),
         (
             Case { token: "t", ..far },
@@ -285,7 +285,7 @@ fn a_profile_keeps_near_and_far_credentials_apart() {
         ),
         (
             Case { manifest: "kind = 'remote'\nremote.url = 'wss://far'\nremote.token_file = '/t'", ..far },
-            "wss://far | config gateway.remote.url | Elsewhere authorities | token in /t | manifest remote.token_file (/t)",
+            "wss://far | manifest remote.url | Elsewhere authorities | token in /t | manifest remote.token_file (/t)",
         ),
         (
             Case { manifest: SSH, config: NEAR, ..near },
@@ -321,5 +321,5 @@ fn a_device_is_shown_where_a_secret_is_not_enough() {
         let shown = (target.needs_device(&[]), target.needs_device(&["operator.read"]));
         assert_eq!(shown, (without, with), "{}", target.endpoint.url);
     }
-    assert_eq!(target(Case { manifest: SSH, ..Case::default() }).unwrap().beyond.as_deref(), Some("h"));
+    assert_eq!(target(Case { manifest: SSH, ..Case::default() }).unwrap().beyond.as_deref(), Some("h port 18789"));
 }
