@@ -10,6 +10,7 @@ mod crowd;
 mod fleet;
 mod health;
 mod killed;
+mod links;
 mod manners;
 mod peer;
 mod process;
@@ -49,12 +50,13 @@ fn main() -> ExitCode {
 type Part = (&'static str, fn() -> Outcome<Vec<Row>>);
 
 /// All parts, in the order of the table.
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("home", one_home),
     ("verbs", || Ok(verbs::rows(&World::new()?))),
     ("fleet", || Ok(fleet::rows(&World::new()?))),
     ("killed", || Ok(killed::rows())),
     ("storm", || Ok(storm::rows())),
+    ("links", links::rows),
 ];
 
 /// Measures the parts that are asked for, or everything.

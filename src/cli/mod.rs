@@ -15,6 +15,7 @@ mod render;
 mod speech;
 mod survey;
 mod tunnel;
+mod turned;
 mod ways;
 
 use std::cell::Cell;

@@ -13,6 +13,7 @@ use super::ask::Ask;
 use crate::access::credential::for_remote;
 use crate::access::{Found, lookup, reach, target};
 use crate::base::port::DEFAULT_PORT;
+use crate::base::record::Place as Whereabouts;
 use crate::base::{Error, Kind, Result};
 use crate::daemon::{DISK, known_key, ssh_client, ssh_variables};
 use crate::host::clock::Stopwatch;
@@ -20,7 +21,7 @@ use crate::host::companion::Companion;
 use crate::host::socket::{self, Answers};
 use crate::profile::config::{Mode, RemoteConfig};
 use crate::profile::remote::Remote;
-use crate::profile::resolved::{HostKeyPolicy, Transport};
+use crate::profile::resolved::{HostKeyPolicy, Supervise, Transport};
 use crate::profile::tunnel::{self, Cause, Place, SshTarget, Trouble};
 use crate::profile::{Environment, GatewayConfig, GatewayUrl, Profile, child_env, own_env};
 
@@ -249,7 +250,8 @@ async fn attempt(plan: &Plan, environment: &Environment, limit: Duration) -> Res
         Error::new(Kind::Unavailable, "ssh_failed", "the SSH client cannot be run").caused_by(error)
     };
     let local_port = socket::free_port().map_err(failed)?;
-    let argv = tunnel::command_line(&ssh_client(environment)?, &plan.remote, local_port).unwrap_or_default();
+    let (client, pace) = (ssh_client(environment)?, Supervise::usual(Whereabouts::Remote));
+    let argv = tunnel::command_line(&client, &plan.remote, local_port, &pace).unwrap_or_default();
     let mut variables = child_env::plain_env(environment);
     variables.extend(ssh_variables(environment));
     let mut client = Companion::spawn(&argv, &variables).map_err(failed)?;

@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use super::Setup;
 use super::adoption::RunRecord;
 use super::confining::Held;
-use super::prepare::{self, Cleared, Prepared};
+use super::prepare::{self, Cleared, DISK, Prepared};
 use super::real::on_path;
 use crate::base::record::Runtime;
-use crate::base::{Error, Exit, Kind, Result};
+use crate::base::{Error, Exit, Kind, PortBlock, Result};
 use crate::host::{files, inherit, process};
 use crate::profile::remote::Remote;
 use crate::profile::resolved::Transport;
 use crate::profile::tunnel::{self, Place, Trouble};
-use crate::profile::{Environment, Profile, child_env, launch};
+use crate::profile::{Environment, Profile, Registry, child_env, launch};
 use crate::supervise::echo::telling;
 
 /// What an SSH client may know besides what any program does: the user's agent and what unlocks a hardware key.
@@ -39,7 +39,8 @@ pub fn prepare(setup: &Setup, cleared: Cleared, remote: &Remote) -> Result<Prepa
         Transport::Ssh => {
             environment.extend(ssh_variables(&setup.environment));
             let client = ssh_client(&setup.environment).map_err(|error| error.profile(&profile.name))?;
-            (tunnel::command_line(&client, remote, profile.port).unwrap_or_default(), true)
+            let line = tunnel::command_line(&client, remote, profile.port, &profile.supervise);
+            (line.unwrap_or_default(), true)
         }
         Transport::Direct => {
             // It finds the same files as this supervisor, whatever the variables of its shell were.
@@ -55,6 +56,20 @@ pub fn prepare(setup: &Setup, cleared: Cleared, remote: &Remote) -> Result<Prepa
     let held = Held::default();
     let runtime = Runtime::Link;
     Ok(Prepared { profile, runtime, policy, shared, held, argv, environment, claims, claim_as_input, run })
+}
+
+/// The profile once for each further near end of its link, as if that were its port: each is a claim like the first.
+pub fn further_ends(profile: &Profile) -> impl Iterator<Item = Profile> {
+    let forwards = profile.remote.iter().flat_map(|remote| &remote.forwards);
+    forwards.map(|(near, _)| Profile { port: *near, block: PortBlock::at(*near), ..profile.clone() })
+}
+
+/// Whether the profile's files describe another link by now than `started`: an attempt that began before they were
+/// changed must not install what nobody wants any more (INCIDENTS F2). Files that cannot be read change nothing.
+pub fn is_stale(setup: &Setup, started: &Profile) -> bool {
+    let registry = Registry::new(DISK, &setup.environment);
+    let now = registry.and_then(|registry| registry.load(&started.name));
+    now.is_ok_and(|now| (now.port, &now.remote) != (started.port, &started.remote))
 }
 
 /// Those of them that are set.

@@ -99,6 +99,8 @@ pub enum Note {
     Phase(ProfileName, Run, String),
     /// A starting gateway is ready.
     Ready(ProfileName, Run, Box<Seen>),
+    /// A link stands, to a place that the profile's files have left meanwhile.
+    Stale(ProfileName, Run),
     /// Who stops us, and how patient it is.
     Outer(Outer),
     /// What a run's tree uses, in bytes.

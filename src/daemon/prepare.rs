@@ -111,6 +111,9 @@ pub fn clear(registry: &Registry<'_>, profile: Profile, occasion: Occasion) -> R
     if !conflict::judge(&wanted(&profile), &found).is_empty() {
         return Err(refusal(&profile, &found));
     }
+    if let Some(taken) = linking::further_ends(&profile).find_map(|end| port_taken(&end)) {
+        return Err(taken);
+    }
     if let Err(error) = socket::try_bind(profile.port) {
         if error.kind() == io::ErrorKind::AddrInUse {
             // A listener would have been named above.

@@ -142,7 +142,7 @@ impl<'a> Read<'a> {
             config_path: spot(&paths.config_path, mounts),
             workspace: spot(&paths.workspace, mounts),
             parts: parts.into_iter().map(|(part, path)| (part, spot(&path, mounts))).collect(),
-            block: self.profile.block,
+            ports: self.profile.ports(),
         }
     }
 

@@ -12,6 +12,9 @@ use super::tunnel::SshTarget;
 use super::url::GatewayUrl;
 use crate::base::{Error, Kind, Pins, ProfileName, Result};
 
+/// Under which name the configuration speaks of the credential's file.
+const PROVIDER: &str = "remote-credential";
+
 /// The link that `text` describes: `ssh://user@host[:port]`, or the gateway's own URL.
 ///
 /// # Errors
@@ -109,13 +112,26 @@ pub fn config_text(link: &RemoteTable, local_port: u16) -> String {
     let near_end = GatewayUrl::loopback(local_port, link.tls_fingerprint.is_some());
     put("url", Some(json!(link.url.clone().unwrap_or_else(|| near_end.to_string()))));
     put("tlsFingerprint", link.tls_fingerprint.as_ref().map(|pin| json!(pin)));
-    let port = link.ssh_port.map(|port| format!(":{port}")).unwrap_or_default();
-    put("sshTarget", link.target.as_ref().map(|target| json!(format!("{target}{port}"))));
+    let written =
+        |target: &String| SshTarget { destination: target.clone(), port: link.ssh_port }.to_string();
+    put("sshTarget", link.target.as_ref().map(|target| json!(written(target))));
     put("sshHostKeyPolicy", link.host_key_policy.map(|policy| json!(policy.as_str())));
     put("sshIdentity", link.identity.as_ref().map(|file| json!(file)));
     put("remotePort", link.remote_port.map(|port| json!(port)));
-    let config = json!({ "gateway": { "mode": "remote", "remote": there } });
+    put("token", link.token_file.as_ref().map(|_| kept_in_file()));
+    put("password", link.password_file.as_ref().map(|_| kept_in_file()));
+    let mut config = json!({ "gateway": { "mode": "remote", "remote": there } });
+    if let Some(file) = link.token_file.as_ref().or(link.password_file.as_ref()) {
+        // The real program reads the file by itself; the secret is not written a second time.
+        let provider = json!({ "source": "file", "path": file, "mode": "singleValue" });
+        config["secrets"] = json!({ "providers": { PROVIDER: provider } });
+    }
     format!("{config:#}\n")
+}
+
+/// A reference to the file of the user's that holds the credential (OPENCLAW.md 8.3).
+fn kept_in_file() -> Value {
+    json!({ "source": "file", "provider": PROVIDER, "id": "value" })
 }
 
 #[cfg(test)]
@@ -124,7 +140,7 @@ mod tests {
 
     use super::*;
     use crate::profile::config::Mode;
-    use crate::profile::{GatewayConfig, Manifest};
+    use crate::profile::{GatewayConfig, Manifest, SecretSource};
 
     fn made(text: &str, more: RemoteTable) -> (Manifest, GatewayConfig) {
         let link = link(text).unwrap();
@@ -155,12 +171,23 @@ mod tests {
             (config.mode, config.remote.url.as_deref()),
             (Some(Mode::Remote), Some("ws://127.0.0.1:24000"))
         );
+        assert_eq!(config.remote.ssh_target.as_deref(), Some("ana@server:2222"));
         let more = RemoteTable { tls_fingerprint: pin.clone(), ..RemoteTable::default() };
         let (manifest, config) = made("wss://server.example", more);
         let link = manifest.remote.unwrap();
         assert_eq!((link.url.as_deref(), link.tls_fingerprint), (Some("wss://server.example"), pin));
         assert_eq!((link.target, link.host_key_policy, link.remote_port), (None, None, None));
         assert_eq!(config.remote.url.as_deref(), Some("wss://server.example"));
+    }
+
+    #[test]
+    fn the_real_program_is_told_where_the_credential_is_and_not_what_it_is() {
+        let more = RemoteTable { token_file: Some("/k/token".into()), ..RemoteTable::default() };
+        let (_, config) = made("ssh://ana@server", more);
+        let Some(SecretSource::File { path, pointer: None }) = config.remote.token else {
+            panic!("{:?}", config.remote.token)
+        };
+        assert_eq!((path.as_str(), config.remote.password.is_none()), ("/k/token", true));
     }
 
     #[test]

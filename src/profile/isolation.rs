@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use crate::base::{PortBlock, ProfileName};
+use super::ports::Ports;
+use crate::base::ProfileName;
 
 /// What the file system knows a file by: device and inode.
 pub type FileId = (u64, u64);
@@ -67,7 +68,7 @@ pub struct Real {
     /// Further parts, each of which has to be its own.
     pub parts: Vec<(Part, Spot)>,
     /// Its ports.
-    pub block: PortBlock,
+    pub ports: Ports,
 }
 
 /// Something that two profiles share.
@@ -127,16 +128,25 @@ pub fn prove(all: &[Real], of: Option<&ProfileName>) -> Vec<Sharing> {
 }
 
 fn ports(a: &Real, b: &Real) -> Option<Sharing> {
-    if !a.block.overlaps(b.block) {
-        return None;
-    }
-    let what = format!("{}-{}", a.block.base().max(b.block.base()), a.block.last().min(b.block.last()));
+    let (first, last) = a.ports.shared(&b.ports)?;
+    let what = if first == last { first.to_string() } else { format!("{first}-{last}") };
+    let remedy = match (&a.ports, &b.ports) {
+        (Ports::Block(block), Ports::Block(_)) => {
+            format!("give `{}` a port at least 120 away from {} in its manifest", b.name, block.base())
+        }
+        (Ports::NearEnds(_), Ports::Block(_)) => another_end(a, first),
+        (_, Ports::NearEnds(_)) => another_end(b, first),
+    };
     Some(Sharing {
         code: "port_block_overlap",
-        message: format!("the ports {} of `{}` and {} of `{}` overlap", a.block, a.name, b.block, b.name),
-        remedy: format!("give `{}` a port at least 120 away from {} in its manifest", b.name, a.block.base()),
+        message: format!("the ports {} of `{}` and {} of `{}` overlap", a.ports, a.name, b.ports, b.name),
+        remedy,
         ..sharing(a, b, what)
     })
+}
+
+fn another_end(of: &Real, port: u16) -> String {
+    format!("name another port than {port} as remote.local_port or in remote.forwards of `{}`", of.name)
 }
 
 /// The names under which the real program installs a profile's service (OPENCLAW.md 1.3): the systemd unit and the

@@ -145,28 +145,44 @@ impl Remote {
         usual.into_iter().chain(named.into_iter().cloned()).flatten().collect()
     }
 
-    /// The link that `gateway.remote` of an `openclaw.json` in mode `remote` describes. The real CLI dials
-    /// `url` whenever there is one, so it decides here too unless `transport` says ssh.
+    /// The link that `gateway.remote` of an `openclaw.json` in mode `remote` describes. The real CLI dials `url` whenever
+    /// there is one, so it decides here too unless `transport` says ssh, or it is the near end of a tunnel.
     ///
     /// # Errors
     /// [`Kind::Config`] when it describes none.
     pub fn from_config(name: &ProfileName, config: &RemoteConfig, home: &Path) -> Result<Remote> {
-        let transport = match config.transport {
-            Some(Transport::Ssh) if config.ssh_target.is_some() => Transport::Ssh,
-            _ if config.url.is_none() && config.ssh_target.is_some() => Transport::Ssh,
-            _ => Transport::Direct,
-        };
-        let link = RemoteTable {
-            transport: Some(transport),
-            target: config.ssh_target.clone().filter(|_| transport == Transport::Ssh),
-            identity: config.ssh_identity.clone().filter(|_| transport == Transport::Ssh),
-            host_key_policy: config.ssh_host_key_policy.filter(|_| transport == Transport::Ssh),
-            remote_port: config.remote_port.filter(|_| transport == Transport::Ssh),
-            url: config.url.clone().filter(|_| transport == Transport::Direct),
+        Remote::from_manifest(name, &table_of(config), home)
+    }
+}
+
+/// What a manifest would say of the link that `gateway.remote` describes. The near end of a tunnel is where the real
+/// CLI dials: a URL on loopback beside a target is that, and not another gateway.
+pub fn table_of(config: &RemoteConfig) -> RemoteTable {
+    let url = config.url.as_deref().and_then(|url| url.parse::<GatewayUrl>().ok());
+    let near = url.filter(|url| ["127.0.0.1", "localhost", "::1"].contains(&url.host()));
+    let has_target = config.ssh_target.is_some();
+    let through = match config.transport {
+        Some(Transport::Ssh) => has_target,
+        Some(Transport::Direct) => false,
+        None => has_target && (config.url.is_none() || near.is_some()),
+    };
+    if !through {
+        return RemoteTable {
+            transport: Some(Transport::Direct),
+            url: config.url.clone(),
             tls_fingerprint: config.tls_fingerprint.clone(),
             ..RemoteTable::default()
         };
-        Remote::from_manifest(name, &link, home)
+    }
+    RemoteTable {
+        transport: Some(Transport::Ssh),
+        target: config.ssh_target.clone(),
+        identity: config.ssh_identity.clone(),
+        host_key_policy: config.ssh_host_key_policy,
+        remote_port: config.remote_port,
+        local_port: near.map(|url| url.port()),
+        tls_fingerprint: config.tls_fingerprint.clone(),
+        ..RemoteTable::default()
     }
 }
 
@@ -204,6 +220,70 @@ fn forwards(link: &RemoteTable) -> std::result::Result<Vec<(u16, u16)>, String> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::GatewayConfig;
+
+    /// The link that `remote`, the text of a `gateway.remote`, describes, in one line.
+    fn understood(remote: &str) -> std::result::Result<String, String> {
+        let text = format!("{{gateway: {{mode: 'remote', remote: {{{remote}}}}}}}");
+        let config = GatewayConfig::parse(&text, Path::new("openclaw.json")).unwrap().remote;
+        let near = table_of(&config).local_port;
+        let remote = Remote::from_config(&"home".parse().unwrap(), &config, Path::new("/h"));
+        let remote = remote.map_err(|error| error.message().to_owned())?;
+        Ok(match remote.transport {
+            Transport::Direct => format!("direct {}", remote.url.unwrap()),
+            Transport::Ssh => format!(
+                "ssh {} port {:?} far {} near {near:?} key {:?} {}{}",
+                remote.target.unwrap(),
+                remote.ssh_port,
+                remote.remote_port,
+                remote.identity.unwrap_or_default(),
+                remote.host_key_policy.as_str(),
+                if remote.tls_fingerprint.is_some() { " pinned" } else { "" },
+            ),
+        })
+    }
+
+    #[test]
+    fn incident_f9_a_configuration_in_remote_mode_is_understood_as_it_stands() {
+        let pin = format!("tlsFingerprint: '{}'", "ab".repeat(32));
+        for (remote, link) in [
+            ("url: 'wss://h:7'", "direct wss://h:7"),
+            ("url: 'ws://127.0.0.1:18789'", "direct ws://127.0.0.1:18789"),
+            ("transport: 'ssh', url: 'wss://h'", "direct wss://h"),
+            ("transport: 'direct', url: 'wss://h', sshTarget: 'ana@s'", "direct wss://h"),
+            ("transport: 'direct', url: 'ws://127.0.0.1:7', sshTarget: 's'", "direct ws://127.0.0.1:7"),
+            ("url: 'wss://h', sshTarget: 'ana@s'", "direct wss://h"),
+            ("sshTarget: 'ana@s'", r#"ssh ana@s port None far 18789 near None key "" strict"#),
+            (
+                "url: 'ws://127.0.0.1:24000', sshTarget: 'ana@s:2222'",
+                r#"ssh ana@s port Some(2222) far 18789 near Some(24000) key "" strict"#,
+            ),
+            (
+                "transport: 'ssh', url: 'ws://localhost:24000', sshTarget: 's', remotePort: 29443, \
+                 sshIdentity: '~/.ssh/k', sshHostKeyPolicy: 'openssh'",
+                r#"ssh s port None far 29443 near Some(24000) key "/h/.ssh/k" openssh"#,
+            ),
+            (
+                "transport: 'ssh', url: 'wss://gateway.example:443', sshTarget: 's'",
+                r#"ssh s port None far 18789 near None key "" strict"#,
+            ),
+            (
+                &format!("url: 'wss://[::1]:24000', sshTarget: 's', {pin}"),
+                r#"ssh s port None far 18789 near Some(24000) key "" strict pinned"#,
+            ),
+        ] {
+            assert_eq!(understood(remote).as_deref(), Ok(link), "{remote}");
+        }
+        for (remote, word) in [
+            ("sshTarget: '-oProxyCommand=x'", "remote.target"),
+            ("url: 'ftp://h'", "remote.url"),
+            ("transport: 'ssh'", "needs `url`"),
+            (&format!("url: 'ws://10.0.0.7', {pin}"), "remote.tls_fingerprint"),
+        ] {
+            let why = understood(remote).unwrap_err();
+            assert!(why.contains(word), "{remote}: {why}");
+        }
+    }
 
     #[test]
     fn further_ports_are_pairs_and_no_near_end_comes_twice() {

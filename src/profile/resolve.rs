@@ -9,7 +9,7 @@ use super::environment::expand_tilde;
 use super::inherited::Inherited;
 use super::manifest::{Manifest, RemoteTable, SuperviseTable};
 use super::paths::{CONFIG_FILE, WORKSPACE_DIR};
-use super::remote::Remote;
+use super::remote::{self, Remote};
 use super::resolved::{ConfineLevel, Profile, Ready, RuntimeChoice, Source, Supervise};
 use super::tailscale::Tailnet;
 use super::{Environment, GatewayConfig, Paths};
@@ -134,7 +134,7 @@ pub fn resolve(
     let link = manifest.and_then(|manifest| manifest.remote.as_ref());
     let (port, port_source) = match place {
         Place::Local => local_port(name, manifest, config, flags, env, &mut warnings)?,
-        Place::Remote => tunnel_port(name, link),
+        Place::Remote => tunnel_port(name, link, config),
     };
     let written = manifest.cloned().unwrap_or_default();
     let alone = if name.is_default() { Isolation::Primary } else { Isolation::Isolated };
@@ -202,11 +202,14 @@ fn local_port(
     Ok(exported.map_or(otherwise, |port| (port, Source::Environment)))
 }
 
-fn tunnel_port(name: &ProfileName, link: Option<&RemoteTable>) -> (u16, Source) {
-    match link.and_then(|link| link.local_port) {
-        Some(port) => (port, Source::Manifest),
-        None => (derived_port(name), Source::Derived),
-    }
+/// The near end of a link and who decided it. Without a manifest it is where the real CLI dials.
+fn tunnel_port(name: &ProfileName, link: Option<&RemoteTable>, config: &GatewayConfig) -> (u16, Source) {
+    let configured = || remote::table_of(&config.remote).local_port.map(|port| (port, Source::Config));
+    let decided = match link {
+        Some(link) => link.local_port.map(|port| (port, Source::Manifest)),
+        None => configured(),
+    };
+    decided.unwrap_or_else(|| (derived_port(name), Source::Derived))
 }
 
 /// `agents.defaults.workspace`, which the real program follows before anything else.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use openclaw_supervisor::base::port::{BASE_MAX, derived_port};
 use openclaw_supervisor::base::{PortBlock, ProfileName};
-use openclaw_supervisor::profile::ports::{Allocation, allocate};
+use openclaw_supervisor::profile::ports::{Allocation, Ports, allocate};
 use proptest::prelude::*;
 
 #[test]
@@ -24,8 +24,10 @@ fn derived_ports_are_those_of_the_real_program() {
 /// Allocates for each name in turn, as `profile create` does over the years.
 fn allocate_all(names: &[ProfileName]) -> Vec<(ProfileName, PortBlock)> {
     let mut taken: Vec<(ProfileName, PortBlock)> = Vec::new();
+    let mut claimed: Vec<(ProfileName, Ports)> = Vec::new();
     for name in names {
-        let Allocation { block, note } = allocate(name, None, &taken, &|_| false).unwrap();
+        let Allocation { block, note } = allocate(name, None, &claimed, &|_| false).unwrap();
+        claimed.push((name.clone(), block.into()));
         assert_eq!(note.is_some(), block.base() != derived_port(name), "{name} is told when it is moved");
         taken.push((name.clone(), block));
     }

@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use openclaw_supervisor::base::ProfileName;
 use openclaw_supervisor::base::record::{Isolation, Place};
-use openclaw_supervisor::base::{PortBlock, ProfileName};
 use openclaw_supervisor::profile::create::{Fill, TEMPLATES, manifest_text};
 use openclaw_supervisor::profile::isolation::{Real, Spot, prove};
-use openclaw_supervisor::profile::ports::allocate;
+use openclaw_supervisor::profile::ports::{Ports, allocate};
 use openclaw_supervisor::profile::resolved::{Profile, RuntimeChoice};
 use openclaw_supervisor::profile::{Environment, Flags, GatewayConfig, Manifest, resolve};
 
@@ -53,24 +53,25 @@ fn spot(path: PathBuf) -> Spot {
 
 #[test]
 fn profiles_made_from_all_templates_are_isolated_from_each_other() {
-    let mut taken: Vec<(ProfileName, PortBlock)> = Vec::new();
+    let mut taken: Vec<(ProfileName, Ports)> = Vec::new();
     let mut all = Vec::new();
     // `main` derives a block that overlaps the one of `rescue`.
     let extra = [("main", TEMPLATES[1].1)];
     for (name, text) in TEMPLATES.into_iter().chain(extra) {
         let profile_name: ProfileName = name.parse().unwrap();
         let block = allocate(&profile_name, None, &taken, &|_| false).unwrap().block;
-        taken.push((profile_name, block));
+        taken.push((profile_name, block.into()));
         let port = (name != "remote").then_some(block.base());
         let profile = made(name, text, port);
         assert_eq!(profile.block, block, "{name}");
+        let profile_ports = profile.ports();
         all.push(Real {
             name: profile.name,
             state_dir: spot(profile.paths.state_dir),
             config_path: spot(profile.paths.config_path),
             workspace: spot(profile.paths.workspace),
             parts: Vec::new(),
-            block,
+            ports: profile_ports,
         });
     }
     assert_eq!(prove(&all, None), []);

@@ -13,9 +13,14 @@ mod tls;
 #[path = "../e2e/world.rs"]
 mod world;
 
+mod claims;
+mod cuts;
 mod direct;
 mod hosts;
 mod links;
+mod net;
 mod probe;
+mod secrets;
 mod server;
 mod trust;
+mod turns;

@@ -1,7 +1,6 @@
 //! The other machine: a real sshd with keys of its own, in front of an embedded gateway that another home supervises.
 
 use std::fs;
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -11,6 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::look;
+use super::net::{self, Net, Side};
 use super::world::{Said, World, wait_for};
 
 /// Where Debian keeps it.
@@ -28,19 +28,40 @@ pub struct Pair {
     pub gateway: String,
     /// Its port there.
     pub gateway_port: u16,
-    /// The server's port.
+    /// The server's address and port.
+    pub host: &'static str,
     pub port: u16,
+    /// The cable between the two, where they are apart.
+    pub net: Option<Net>,
     sshd: Mutex<Option<Child>>,
 }
 
 impl Pair {
     /// Starts gateway and server; the near side knows the server's key and has one of its own.
     pub fn new() -> Pair {
-        let (near, far) = (World::new(), World::new());
+        Pair::joined(None)
+    }
+
+    /// The same on two machines with a cable that can be cut; `None` where that cannot be had.
+    pub fn apart() -> Option<Pair> {
+        Net::new().map(|net| Pair::joined(Some(net)))
+    }
+
+    fn joined(net: Option<Net>) -> Pair {
+        let (mut near, mut far) = (World::new(), World::new());
+        if let Some(net) = &net {
+            for (world, side) in [(&mut near, Side::Near), (&mut far, Side::Far)] {
+                let wrapper = world.path("openclaw-there");
+                fs::write(&wrapper, net.wrapper(side, &world.program)).unwrap();
+                fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+                world.program = wrapper;
+            }
+        }
+        let host = if net.is_some() { net::FAR } else { "127.0.0.1" };
         let port = near.block();
         let gateway = far.name("far");
         let gateway_port = far.start(&gateway)["port"].as_u64().unwrap() as u16;
-        let pair = Pair { near, far, gateway, gateway_port, port, sshd: Mutex::new(None) };
+        let pair = Pair { near, far, gateway, gateway_port, host, port, net, sshd: Mutex::new(None) };
         for name in ["host", "user"] {
             pair.new_key(name);
         }
@@ -76,7 +97,7 @@ impl Pair {
     /// Writes the server's present key into the file of known hosts.
     pub fn know_host(&self) {
         let key = fs::read_to_string(self.file("host.pub")).unwrap();
-        fs::write(self.file("known"), format!("[127.0.0.1]:{} {key}", self.port)).unwrap();
+        fs::write(self.file("known"), format!("[{}]:{} {key}", self.host, self.port)).unwrap();
     }
 
     /// The fingerprint of key `name`, as OpenSSH's own tool prints it.
@@ -98,21 +119,28 @@ impl Pair {
     /// Runs the server, with `more` in its configuration, until [`Pair::end_server`].
     pub fn serve(&self, more: &str) {
         let text = format!(
-            "{more}\nPort {}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n\
+            "{more}\nPort {}\nListenAddress {}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n",
             self.port,
+            self.host,
             self.text("host"),
             self.text("authorized"),
         );
         fs::write(self.file("sshd_config"), text).unwrap();
         // Where its unprivileged part is locked up; the system's own service makes it too.
         let _ = fs::create_dir_all("/run/sshd");
-        let mut command = Command::new(SSHD);
+        let mut command = match &self.net {
+            Some(net) => net.command(Side::Far, SSHD),
+            None => Command::new(SSHD),
+        };
         self.near.surround(&mut command).args(["-D", "-e", "-f"]).arg(self.file("sshd_config"));
-        let log = fs::File::options().append(true).create(true).open(self.file("sshd.log")).unwrap();
+        let log = fs::File::create(self.file("sshd.log")).unwrap();
         let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         *self.sshd.lock().unwrap() = Some(child);
-        wait_for("the sshd", || TcpStream::connect(("127.0.0.1", self.port)).ok());
+        wait_for("the sshd", || {
+            let said = fs::read_to_string(self.file("sshd.log")).unwrap();
+            said.contains("Server listening on").then_some(())
+        });
     }
 
     /// Ends the server, and the sessions that it has.
@@ -128,10 +156,29 @@ impl Pair {
         }
     }
 
+    /// The server and the sessions that it has.
+    pub fn servers(&self) -> Vec<u32> {
+        let server = self.sshd.lock().unwrap().as_ref().unwrap().id();
+        [server].into_iter().chain(descendants(server)).collect()
+    }
+
+    /// Gives a profile a pace of its own: lines of its manifest's table `[supervise]`.
+    pub fn pace(&self, name: &str, lines: &str) {
+        self.rewrite(name, "[supervise]", &format!("[supervise]\n{lines}"));
+    }
+
+    /// Replaces a text in a profile's manifest.
+    pub fn rewrite(&self, name: &str, old: &str, new: &str) {
+        let manifest = self.near.home(format!(".config/openclaw/profiles/{name}.toml"));
+        let text = fs::read_to_string(&manifest).unwrap();
+        assert!(text.contains(old), "{text}");
+        fs::write(&manifest, text.replace(old, new)).unwrap();
+    }
+
     /// `user@host:port` of the server.
     pub fn target(&self) -> String {
         let user = nix::unistd::User::from_uid(nix::unistd::getuid()).unwrap().unwrap().name;
-        format!("ssh://{user}@127.0.0.1:{}", self.port)
+        format!("ssh://{user}@{}:{}", self.host, self.port)
     }
 
     /// Creates a profile whose gateway is the far one, by a tunnel.

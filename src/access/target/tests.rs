@@ -321,5 +321,8 @@ fn a_device_is_shown_where_a_secret_is_not_enough() {
         let shown = (target.needs_device(&[]), target.needs_device(&["operator.read"]));
         assert_eq!(shown, (without, with), "{}", target.endpoint.url);
     }
-    assert_eq!(target(Case { manifest: SSH, ..Case::default() }).unwrap().beyond.as_deref(), Some("h port 18789"));
+    assert_eq!(
+        target(Case { manifest: SSH, ..Case::default() }).unwrap().beyond.as_deref(),
+        Some("h port 18789")
+    );
 }

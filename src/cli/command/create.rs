@@ -10,9 +10,9 @@ use tokio::time::{sleep, timeout};
 use super::adopt;
 use crate::access::{EndpointSource, endpoint, reach};
 use crate::base::record::Isolation;
-use crate::base::{Error, Kind, PortBlock, ProfileName, Result, Secret};
+use crate::base::{Error, Kind, ProfileName, Result, Secret};
 use crate::cli::args::{Create, PolicyArg, RuntimeArg, Sharing, There};
-use crate::cli::{Context, survey};
+use crate::cli::{Context, survey, turned};
 use crate::daemon;
 use crate::host::lock::{self, Claim, Outcome};
 use crate::host::{files, socket};
@@ -22,7 +22,7 @@ use crate::profile::create_remote;
 use crate::profile::creation::Creation;
 use crate::profile::manifest::RemoteTable;
 use crate::profile::paths::WORKSPACE_DIR;
-use crate::profile::ports::{Allocation, allocate};
+use crate::profile::ports::{Allocation, Ports, allocate};
 use crate::profile::resolved::{HostKeyPolicy, RuntimeChoice};
 use crate::profile::status::described;
 use crate::profile::{Paths, Profile, Registry};
@@ -70,7 +70,7 @@ pub async fn ensure(context: &Context, name: &ProfileName) -> Result<()> {
     let registry = survey::registry(context)?;
     // What stands in it is the supervisor's to judge.
     if files::identity(&registry.paths().manifest(name)).is_some() {
-        return Ok(());
+        return registry.load(name).map_or(Ok(()), |profile| turned::refuse(&profile));
     }
     let _turn = turn(&registry).await?;
     if registry.manifest(name)?.is_some() {
@@ -288,11 +288,11 @@ pub fn allocate_block(
     name: &ProfileName,
     wanted: Option<u16>,
 ) -> Result<Allocation> {
-    let taken: Vec<(ProfileName, PortBlock)> = registry
+    let taken: Vec<(ProfileName, Ports)> = registry
         .all()?
         .into_iter()
         .filter(|(other, _)| other != name)
-        .filter_map(|(other, profile)| Some((other, profile.ok()?.block)))
+        .filter_map(|(other, profile)| Some((other, profile.ok()?.ports())))
         .collect();
     // A kernel that does not tell is asked again by the bind itself.
     let busy = socket::busy_ports().unwrap_or_default();

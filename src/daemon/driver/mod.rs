@@ -39,7 +39,7 @@ use crate::host::clock::epoch_ms;
 use crate::host::{crash, process};
 use crate::supervise::alarm::Incident;
 use crate::supervise::budget::{Ending, Outer};
-use crate::supervise::{Action, Condition, Event, Fleet, Policy, Report, Run, Tagged, Timer};
+use crate::supervise::{Action, Condition, Event, Fleet, Policy, Report, Run, Signal, Tagged, Timer};
 
 /// Launches that may be under way at once, for each of the machine's cores.
 const LAUNCHES_A_CORE: usize = 2;
@@ -187,6 +187,7 @@ impl Driver {
                     self.rest_from_starts();
                 }
             }
+            Note::Stale(name, run) => self.signal(&name, run, Signal::Terminate),
             Note::Outer(outer) => self.learn_outer(outer),
             Note::Weighed(name, run, bytes) => self.weighed_aloud(&name, run, bytes),
             Note::Compared(name, change) => self.note_change(&name, change),

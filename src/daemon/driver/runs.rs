@@ -7,6 +7,7 @@ use crate::base::record::State;
 use crate::base::{Kind, ProfileName, Result};
 use crate::daemon::capture::{self, Capture};
 use crate::daemon::kept_config;
+use crate::daemon::linking;
 use crate::daemon::live::Live;
 use crate::daemon::mailbox::Note;
 use crate::daemon::prepare::{self, Occasion, Prepared};
@@ -127,13 +128,24 @@ impl Driver {
             return;
         };
         let (notes, name_of_task) = (self.notes.clone(), name.clone());
+        let profile = self.members.get(name).and_then(|member| member.profile.clone());
+        let (setup, profile) = (self.setup.clone(), profile.filter(|_| target.is_link));
         let task = tokio::spawn(async move {
             let phase = |missing: &str| {
                 let phase = format!("waiting for {missing}");
                 let _ = notes.send(Note::Phase(name_of_task.clone(), run, phase));
             };
             let seen = ready::until_ready(&target, phase).await;
-            let _ = notes.send(Note::Ready(name_of_task.clone(), run, Box::new(seen)));
+            let stale = match profile {
+                Some(profile) => {
+                    tokio::task::spawn_blocking(move || linking::is_stale(&setup, &profile)).await
+                }
+                None => Ok(false),
+            };
+            let _ = notes.send(match stale {
+                Ok(true) => Note::Stale(name_of_task.clone(), run),
+                _ => Note::Ready(name_of_task.clone(), run, Box::new(seen)),
+            });
         });
         if let Some(live) = self.live(name, run) {
             live.prober = Some(task.abort_handle());

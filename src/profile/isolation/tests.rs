@@ -1,6 +1,7 @@
 //! What two profiles share, and what they do not.
 
 use super::*;
+use crate::base::PortBlock;
 
 fn real(name: &str, state_dir: &str, port: u16) -> Real {
     let below = |name: &str| spot(&format!("{state_dir}/{name}"));
@@ -14,7 +15,7 @@ fn real(name: &str, state_dir: &str, port: u16) -> Real {
             (Part::Credentials, below("credentials")),
             (Part::Temporary, below("tmp")),
         ],
-        block: PortBlock::at(port),
+        ports: PortBlock::at(port).into(),
     }
 }
 
@@ -46,6 +47,26 @@ fn ports_overlap() {
     let (a, b) = (real("main", "/a", 23592), real("rescue", "/b", 23532));
     assert_eq!(codes(&a, &b), ["port_block_overlap"]);
     assert_eq!(prove(&[b, a], None)[0].what, "23592-23642");
+}
+
+#[test]
+fn incident_f3_near_ends_are_compared_one_by_one() {
+    let (gateway, mut link) = (real("main", "/a", 24000), real("home", "/b", 0));
+    link.ports = Ports::NearEnds(vec![23990, 24002]);
+    assert_eq!(codes(&gateway, &link), ["port_block_overlap"]);
+    let found = &prove(&[gateway.clone(), link.clone()], None)[0];
+    assert_eq!(found.what, "24002");
+    for word in ["`main`", "`home`", "24000-24110", "23990, 24002"] {
+        assert!(found.message.contains(word), "{}", found.message);
+    }
+    assert!(found.remedy.contains("remote.forwards of `home`"), "{}", found.remedy);
+    link.ports = Ports::NearEnds(vec![23990, 24111]);
+    assert_eq!(codes(&gateway, &link), [""; 0]);
+    let mut other = real("other", "/c", 0);
+    other.ports = Ports::NearEnds(vec![23991]);
+    assert_eq!(codes(&link, &other), [""; 0], "one port apart is apart");
+    other.ports = Ports::NearEnds(vec![7, 23990]);
+    assert_eq!(codes(&link, &other), ["port_block_overlap"]);
 }
 
 #[test]

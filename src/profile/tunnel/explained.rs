@@ -104,7 +104,7 @@ mod tests {
         };
         let told = |said: &str| explain(&place, &trouble(said.lines()).unwrap(), Some("SHA256:old"));
         let changed = told(
-            "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nSHA256:new.\nOffending ED25519 key in /k:3",
+            "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nSHA256:new.\nOffending ED25519 key in /k:3",
         );
         assert_eq!(
             (changed.kind(), changed.message()),

@@ -1,6 +1,7 @@
 //! Where an SSH link goes, as people write it. It ends as one argument of the SSH client and, through the user's own
 //! configuration, perhaps in a command line of theirs: nothing that a shell would take for more than a name is let in.
 
+use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
@@ -14,6 +15,17 @@ pub struct SshTarget {
     pub destination: String,
     /// The server's port, where one was written.
     pub port: Option<u16>,
+}
+
+impl fmt::Display for SshTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(port) = self.port else { return f.write_str(&self.destination) };
+        let (user, host) = self
+            .destination
+            .rsplit_once('@')
+            .map_or(("", &*self.destination), |(user, host)| (&self.destination[..=user.len()], host));
+        if host.contains(':') { write!(f, "{user}[{host}]:{port}") } else { write!(f, "{user}{host}:{port}") }
+    }
 }
 
 impl FromStr for SshTarget {
@@ -89,6 +101,7 @@ mod tests {
             ("10.0.0.7:22", "10.0.0.7", Some(22)),
         ] {
             let target = SshTarget { destination: destination.into(), port };
+            assert_eq!(target.to_string().parse(), Ok(target.clone()), "{target}");
             assert_eq!(text.parse::<SshTarget>(), Ok(target), "{text}");
         }
     }
