@@ -90,8 +90,10 @@ pub fn ssh_client(environment: &Environment) -> Result<PathBuf> {
 }
 
 /// What the end of a link means, by the client's last `lines`: the error that people see, and the exit as the machine
-/// shall take it. What no network heals counts as a configuration that has to be mended first.
-pub fn judged(profile: &Profile, exit: Exit, lines: &[String]) -> (Exit, Option<Error>) {
+/// shall take it. What no network heals counts as a configuration that has to be mended first. So is a
+/// certificate that is not the pinned one; one that no authority vouches for may be that of a hotel's network where the
+/// link was up before.
+pub fn judged(profile: &Profile, exit: Exit, lines: &[String], was_up: bool) -> (Exit, Option<Error>) {
     let denied = Some(Kind::Denied.exit_code().into());
     match profile.remote.as_ref().map(|remote| remote.transport) {
         Some(Transport::Ssh) if exit.code == Some(SSH_FAILED) => {
@@ -101,13 +103,17 @@ pub fn judged(profile: &Profile, exit: Exit, lines: &[String]) -> (Exit, Option<
             let exit = if trouble.cause.is_permanent() { for_good() } else { exit };
             (exit, Some(error_of(profile, &trouble)))
         }
-        Some(Transport::Direct) if exit.code == denied => {
+        Some(Transport::Direct) if exit.is_config() || exit.code == denied => {
             let said = telling(lines).map_or("it was refused", String::as_str);
-            let error =
-                Error::new(Kind::Config, "link_refused", format!("the link of `{}`: {said}", profile.name))
-                    .profile(&profile.name)
-                    .remedy(format!("see what changed: openclaw profile trust {}", profile.name));
-            (for_good(), Some(error))
+            let (exit, kind) = if was_up && exit.code == denied {
+                (exit, Kind::Unavailable)
+            } else {
+                (for_good(), Kind::Config)
+            };
+            let error = Error::new(kind, "link_refused", format!("the link of `{}`: {said}", profile.name))
+                .profile(&profile.name)
+                .remedy(format!("see what changed: openclaw profile trust {}", profile.name));
+            (exit, Some(error))
         }
         _ => (exit, None),
     }

@@ -218,7 +218,8 @@ impl Member {
     /// while is no fault of the configuration, and passes.
     pub fn judged(&mut self, exit: Exit) -> Exit {
         if let (Some(Runtime::Link), Some(profile), Some(live)) = (self.runtime, &self.profile, &self.live) {
-            let (exit, trouble) = linking::judged(profile, exit, &live.capture.told());
+            let was_up = self.linked.last_handshake_at_ms.is_some();
+            let (exit, trouble) = linking::judged(profile, exit, &live.capture.told(), was_up);
             self.trouble = trouble;
             return exit;
         }

@@ -23,7 +23,7 @@ const TROUBLES_KEPT: usize = 32;
 ///
 /// # Errors
 /// [`Kind::Usage`] for a profile without such a link; [`Kind::Unavailable`] when the far end is not reached;
-/// [`Kind::Denied`] when it shows another certificate than is expected, which no further attempt heals.
+/// [`Kind::Config`] when it shows another certificate than is pinned, [`Kind::Denied`] one that no authority vouches for.
 pub fn run(context: &Context) -> Result<()> {
     let registry = survey::registry(context)?;
     let profile = registry.load(&chosen::selection(context)?.name)?;
@@ -91,14 +91,14 @@ async fn serve(context: &Context, registry: &Registry<'_>, profile: &Profile, fa
     }
 }
 
-/// A certificate that no authority vouches for may be that of a hotel's network, or this clock may be wrong: another
-/// attempt may succeed, unlike one at a gateway that is known by its pin and shows another.
+/// A gateway that is known by its pin and shows another certificate stays refused until somebody decides; one that no
+/// authority vouches for may be that of a hotel's network.
 fn error_of(named: &Named, trouble: Trouble) -> Error {
-    let passes = matches!(trouble, Trouble::Mistrusted(Mistrust::Authorities(..)));
+    let is_for_good = matches!(trouble, Trouble::Mistrusted(Mistrust::Pin { .. }));
     let error = explain(named, trouble);
-    if !passes {
+    if !is_for_good {
         return error;
     }
-    Error::new(Kind::Unavailable, "tls_untrusted", error.message())
+    Error::new(Kind::Config, "tls_fingerprint_mismatch", error.message())
         .remedy(error.remedy_text().unwrap_or_default())
 }
