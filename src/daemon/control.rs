@@ -54,6 +54,7 @@ async fn over(ended: &mut watch::Receiver<bool>) {
 }
 
 async fn connection(stream: UnixStream, orders: Orders, mut ended: watch::Receiver<bool>) {
+    let mut told_of_all = false;
     let served = async {
         let mut wire = Wire::over(stream)?;
         let mut alerts = orders.alerts();
@@ -76,7 +77,11 @@ async fn connection(stream: UnixStream, orders: Orders, mut ended: watch::Receiv
                 None => return Ok(()),
                 Some(Frame::Req(request)) => match &refusal {
                     Some(refusal) => wire.send(&control::failure(&request.id, refusal)).await?,
-                    None => answer(&mut wire, &orders, request).await?,
+                    None => {
+                        let lists = [control::PROFILE_LIST, control::PROFILE_ALL].contains(&&*request.method);
+                        told_of_all |= lists && request.params["name"].is_null();
+                        answer(&mut wire, &orders, request).await?;
+                    }
                 },
                 Some(_) => {
                     let fault = Fault::invalid("only requests are taken here");
@@ -88,6 +93,10 @@ async fn connection(stream: UnixStream, orders: Orders, mut ended: watch::Receiv
     let served: Result<()> = served.await;
     if let Err(error) = served {
         tracing::debug!(%error, "a control connection ended");
+    }
+    // What is said of a hundred profiles takes megabytes for a moment, and nobody needs them for days.
+    if told_of_all {
+        process::give_back_memory();
     }
 }
 

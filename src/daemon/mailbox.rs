@@ -103,8 +103,8 @@ pub enum Note {
     Stale(ProfileName, Run),
     /// Who stops us, and how patient it is.
     Outer(Outer),
-    /// What a run's tree uses, in bytes.
-    Weighed(ProfileName, Run, u64),
+    /// What the trees of runs use, in bytes.
+    Weighed(Vec<(ProfileName, Run, u64)>),
     /// How the files differ, with which the launch that follows is made, from those that worked last.
     Compared(ProfileName, Option<u64>),
     /// The probation of changed files may be over.

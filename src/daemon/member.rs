@@ -179,7 +179,8 @@ impl Member {
     /// Notes what `run` uses, in bytes; whether it shall be restarted for it.
     pub fn weigh(&mut self, run: Run, bytes: u64) -> bool {
         let (Some(profile), Some(live)) = (&self.profile, &mut self.live) else { return false };
-        if live.run != run || live.ended.is_some() {
+        // One without any memory has just ended, of what is still to be told: what was seen before stays.
+        if live.run != run || live.ended.is_some() || bytes == 0 {
             return false;
         }
         live.note_tree();

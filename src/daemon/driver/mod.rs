@@ -175,6 +175,8 @@ impl Driver {
                 if let Some(live) = self.live(&name, run) {
                     let (hello, healthy) = (seen.probe.hello, seen.is_ready());
                     live.seen = Some(*seen);
+                    // The task has ended, and would be kept as long as this hold on it.
+                    live.prober = None;
                     live.read_argv();
                     self.shaken(&name, hello);
                     self.event(&name, Event::Ready { run });
@@ -189,7 +191,9 @@ impl Driver {
             }
             Note::Stale(name, run) => self.signal(&name, run, Signal::Terminate),
             Note::Outer(outer) => self.learn_outer(outer),
-            Note::Weighed(name, run, bytes) => self.weighed_aloud(&name, run, bytes),
+            Note::Weighed(all) => {
+                all.iter().for_each(|(name, run, bytes)| self.weighed_aloud(name, *run, *bytes));
+            }
             Note::Compared(name, change) => self.note_change(&name, change),
             Note::Probation(name) => self.probation_over(&name),
             Note::RolledBack(name, restored) => self.rolled_back(&name, restored),

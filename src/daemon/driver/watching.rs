@@ -67,11 +67,11 @@ impl Driver {
         // One after the other: a hundred at once would be a hundred threads.
         let notes = self.notes.clone();
         tokio::task::spawn_blocking(move || {
-            for (name, run, leader, group, mark) in scales {
+            let weighed = scales.into_iter().map(|(name, run, leader, group, mark)| {
                 let bytes = group.and_then(|group| group.memory_bytes());
-                let bytes = bytes.unwrap_or_else(|| process::memory_of_tree(leader, mark));
-                let _ = notes.send(Note::Weighed(name, run, bytes));
-            }
+                (name, run, bytes.unwrap_or_else(|| process::memory_of_tree(leader, mark)))
+            });
+            let _ = notes.send(Note::Weighed(weighed.collect()));
         });
     }
 
