@@ -7,7 +7,7 @@ use super::server::Pair;
 use super::tls::front;
 
 /// A certificate's pin as people write it.
-fn pin(der: &[u8]) -> String {
+pub fn pin(der: &[u8]) -> String {
     let digest = Sha256::digest(der);
     format!("sha256:{}", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }

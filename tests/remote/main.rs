@@ -19,6 +19,7 @@ mod direct;
 mod hosts;
 mod links;
 mod net;
+mod nodes_real;
 mod probe;
 mod secrets;
 mod server;

@@ -75,7 +75,7 @@ pub enum Gateway {
 /// `openclaw gateway probe`
 #[derive(Debug, Args)]
 pub struct Probe {
-    /// Try it through SSH too: user@host[:port], or a host of the SSH configuration
+    /// Try it through SSH too: user@host, with or without a port, or a host of the SSH configuration
     #[arg(long, value_name = "TARGET", allow_hyphen_values = true)]
     pub ssh: Option<String>,
     /// The key file for that
