@@ -190,6 +190,8 @@ impl Supervise {
         match place {
             Place::Local => local,
             Place::Remote => Supervise {
+                // What answered was made well: a client that is killed then is replaced at once.
+                stable_after: Duration::from_secs(1),
                 start_timeout: Duration::from_secs(30),
                 stop_timeout: Duration::from_secs(3),
                 restart_delay_max: Duration::from_secs(15),

