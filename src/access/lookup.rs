@@ -1,12 +1,11 @@
 //! Following a configuration's reference to a secret: a variable, or a file that is read through the way that
 //! was handed in. What only the real program can ask (its own store, commands) is named, never guessed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::base::{Error, Kind, Result, Secret};
-use crate::profile::Profile;
 use crate::profile::config::{GatewayConfig, SecretSource};
 use crate::profile::environment::{Environment, expand_tilde};
 
@@ -33,16 +32,6 @@ pub fn look_up(
             }
         }
     }
-}
-
-/// Where OpenClaw keeps the certificate that it makes for itself, below the state directory.
-const OWN_CERTIFICATE: &str = "gateway/tls/gateway-cert.pem";
-
-/// The file with the certificate that the gateway of `profile` on this host shows.
-pub fn own_certificate(profile: &Profile, config: &GatewayConfig, environment: &Environment) -> PathBuf {
-    let written = config.tls.cert_path.as_deref();
-    let written = written.and_then(|text| expand_tilde(text, &environment.user_home().ok()?));
-    written.unwrap_or_else(|| profile.paths.state_dir.join(OWN_CERTIFICATE))
 }
 
 fn at_pointer(text: &str, pointer: &str, path: &Path) -> Result<Secret> {

@@ -3,12 +3,13 @@
 
 use std::path::PathBuf;
 
-use super::lookup::own_certificate;
 use crate::base::{Error, Kind, Result};
 use crate::profile::config::GatewayConfig;
 use crate::profile::environment::expand_tilde;
 use crate::profile::{Environment, Profile};
 
+/// Where OpenClaw keeps the certificate that it makes for itself, below the state directory.
+const OWN_CERTIFICATE: &str = "gateway/tls/gateway-cert.pem";
 /// Where OpenClaw keeps the key of the certificate that it makes for itself, below the state directory.
 const OWN_KEY: &str = "gateway/tls/gateway-key.pem";
 
@@ -23,6 +24,13 @@ pub struct OwnTls {
     pub authorities: Option<PathBuf>,
     /// Whether a pair is made when neither file is there.
     pub generate: bool,
+}
+
+/// The file with the certificate that the gateway of `profile` on this host shows.
+pub fn own_certificate(profile: &Profile, config: &GatewayConfig, environment: &Environment) -> PathBuf {
+    let written = config.tls.cert_path.as_deref();
+    let written = written.and_then(|text| expand_tilde(text, &environment.user_home().ok()?));
+    written.unwrap_or_else(|| profile.paths.state_dir.join(OWN_CERTIFICATE))
 }
 
 /// The files of `profile`'s gateway; `None` while `gateway.tls.enabled` is not true. Files that are named are not made

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Context, chosen, survey};
-use crate::access::{Asked, Credential, CredentialSource, Target, credential, lookup, scope, target};
+use crate::access::{
+    Asked, Credential, CredentialSource, Target, credential, lookup, own_tls, scope, target,
+};
 use crate::base::{Error, Kind, Pins, Result, Secret};
 use crate::client::gateway::{self, Asking, CALL_TIMEOUT};
 use crate::client::keep::Keep;
@@ -221,6 +223,6 @@ fn own_pins(profile: &Profile, config: &GatewayConfig, env: &Environment) -> Res
     if !profile.tls || profile.remote.is_some() {
         return Ok(None);
     }
-    let path = lookup::own_certificate(profile, config, env);
+    let path = own_tls::own_certificate(profile, config, env);
     Ok((DISK.read)(&path)?.and_then(|text| Pins::of_pem(&text)))
 }

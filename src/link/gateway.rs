@@ -15,8 +15,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::http;
 use super::stream::Stream;
-use super::tls::{self, Mistrust, Trust};
-use super::witness::{self, Shown};
+use super::tls::{self, Mistrust, Shown, Trust};
 use crate::wire::connect::Challenge;
 use crate::wire::handshake::{Handshake, Step};
 use crate::wire::limits::FRAME_MAX;
@@ -128,7 +127,7 @@ impl Opening {
     /// [`Trouble::Mistrusted`] when it shows none.
     pub async fn shown(self, host: &str) -> Result<Shown, Trouble> {
         match self.stream {
-            Stream::Plain(stream) => witness::look(stream, host).await.map_err(Trouble::Mistrusted),
+            Stream::Plain(stream) => tls::look(stream, host).await.map_err(Trouble::Mistrusted),
             Stream::Tls(_) => Err(Trouble::Foreign("it has shown its certificate already".into())),
         }
     }

@@ -10,5 +10,4 @@ pub mod stream;
 pub mod tailnet;
 pub mod tls;
 pub mod unix;
-pub mod witness;
 pub mod ws;

@@ -1,8 +1,8 @@
 //! TLS towards a gateway. Who is there is decided inside the TLS handshake, before a byte of the Gateway protocol: by
 //! pins where there are some, else by the authorities that this system trusts and the host's name.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, io, iter};
 
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -43,23 +43,73 @@ pub enum Mistrust {
     Broken(String),
 }
 
+impl Trust {
+    /// The pins, where there are some; else the authorities of this system.
+    pub fn of(pins: Option<&Pins>) -> Trust {
+        pins.map_or(Trust::Authorities, |pins| Trust::Pins(pins.clone()))
+    }
+}
+
+/// What the other end showed without being believed.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// The certificates in DER, the server's own first; never empty.
+    pub chain: Vec<Vec<u8>>,
+    /// Whether an authority of this system vouches for it under the host's name.
+    pub is_vouched_for: bool,
+}
+
 /// Speaks TLS over `stream` to `host`, by name or address.
 ///
 /// # Errors
 /// [`Mistrust`]; nothing but the TLS handshake was said then.
 pub async fn secure(stream: TcpStream, host: &str, trust: &Trust) -> Result<TlsStream<TcpStream>, Mistrust> {
-    let broken = |why: &dyn fmt::Display| Mistrust::Broken(why.to_string());
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| broken(&error))?;
     let provider = Arc::new(ring::default_provider());
-    let authorities = match trust {
-        Trust::Pins(_) => None,
-        Trust::Authorities => Some(authorities(&provider)?),
+    let judge = match trust {
+        Trust::Pins(pins) => Judge::Pins(pins.clone()),
+        Trust::Authorities => Judge::Authorities(authorities(&provider)?),
     };
-    let pins = match trust {
-        Trust::Pins(pins) => Some(pins.clone()),
-        Trust::Authorities => None,
+    let (connected, shown) = connect(stream, name_of(host)?, provider, judge).await?;
+    connected.map_err(|error| {
+        let shown = shown.first().map(|leaf| Pin::of(leaf));
+        let refused = matches!(
+            error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()),
+            Some(TlsError::InvalidCertificate(_))
+        );
+        match (trust, shown) {
+            (Trust::Pins(expected), Some(shown)) if refused => {
+                Mistrust::Pin { expected: expected.clone(), shown }
+            }
+            (Trust::Authorities, shown) if refused => Mistrust::Authorities(error.to_string(), shown),
+            _ => broken(&error),
+        }
+    })
+}
+
+/// Looks at the certificate that is shown over `stream` to whoever asks for `host`. It is never accepted: the handshake
+/// ends there, so that not a byte of the Gateway protocol can follow.
+///
+/// # Errors
+/// [`Mistrust::Broken`] when it shows none.
+pub async fn look(stream: TcpStream, host: &str) -> Result<Shown, Mistrust> {
+    let (provider, name) = (Arc::new(ring::default_provider()), name_of(host)?);
+    let (ended, chain) = connect(stream, name.clone(), provider.clone(), Judge::Nobody).await?;
+    let Some((leaf, above)) = chain.split_first() else {
+        return Err(ended.err().map_or_else(|| broken(&"it showed none"), |error| broken(&error)));
     };
-    let check = Arc::new(Check { provider: provider.clone(), pins, authorities, shown: Mutex::new(None) });
+    let is_vouched_for = authorities(&provider)
+        .is_ok_and(|all| all.verify_server_cert(leaf, above, &name, &[], UnixTime::now()).is_ok());
+    Ok(Shown { chain: chain.iter().map(|one| one.to_vec()).collect(), is_vouched_for })
+}
+
+/// The handshake, and every certificate that was shown in it, the server's own first.
+async fn connect(
+    stream: TcpStream,
+    name: ServerName<'static>,
+    provider: Arc<CryptoProvider>,
+    judge: Judge,
+) -> Result<(io::Result<TlsStream<TcpStream>>, Vec<CertificateDer<'static>>), Mistrust> {
+    let check = Arc::new(Check { provider: provider.clone(), judge, shown: Mutex::default() });
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let mut config = versions
         .map_err(|error| broken(&error))?
@@ -68,50 +118,56 @@ pub async fn secure(stream: TcpStream, host: &str, trust: &Trust) -> Result<TlsS
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let connected = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    connected.map_err(|error| {
-        let shown = *check.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = matches!(
-            error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()),
-            Some(TlsError::InvalidCertificate(_))
-        );
-        match (&check.pins, shown) {
-            (Some(expected), Some(shown)) if refused => Mistrust::Pin { expected: expected.clone(), shown },
-            (None, shown) if refused => Mistrust::Authorities(error.to_string(), shown),
-            _ => Mistrust::Broken(error.to_string()),
-        }
-    })
+    let shown = std::mem::take(&mut *check.shown.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok((connected, shown))
+}
+
+fn name_of(host: &str) -> Result<ServerName<'static>, Mistrust> {
+    ServerName::try_from(host.to_owned()).map_err(|error| broken(&error))
+}
+
+fn broken(why: &dyn fmt::Display) -> Mistrust {
+    Mistrust::Broken(why.to_string())
 }
 
 /// What this system trusts; a certificate that cannot be read is passed over.
-pub(super) fn authorities(provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Mistrust> {
+fn authorities(provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Mistrust> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
     verifier.map_err(|_| Mistrust::Authorities("this system has no trusted authorities".into(), None))
 }
 
+/// Who decides about a certificate.
+#[derive(Debug)]
+enum Judge {
+    Pins(Pins),
+    Authorities(Arc<WebPkiServerVerifier>),
+    /// It is only looked at.
+    Nobody,
+}
+
 /// The check of one connection, which remembers what was shown.
 #[derive(Debug)]
 struct Check {
     provider: Arc<CryptoProvider>,
-    pins: Option<Pins>,
-    authorities: Option<Arc<WebPkiServerVerifier>>,
-    shown: Mutex<Option<Pin>>,
+    judge: Judge,
+    shown: Mutex<Vec<CertificateDer<'static>>>,
 }
 
 impl Check {
     /// Whether `above`, a certificate that came with the server's, is pinned and has signed it for this name.
     fn is_vouched_for(
         &self,
+        pins: &Pins,
         leaf: &CertificateDer<'_>,
         above: &CertificateDer<'_>,
         all: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> bool {
-        let pinned = self.pins.as_ref().is_some_and(|pins| fits(pins, above));
         let mut roots = RootCertStore::empty();
-        if !pinned || roots.add(above.clone().into_owned()).is_err() {
+        if !fits(pins, above) || roots.add(above.clone().into_owned()).is_err() {
             return false;
         }
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone());
@@ -134,12 +190,16 @@ impl ServerCertVerifier for Check {
         stapled: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(Pin::of(leaf));
-        if let Some(authorities) = &self.authorities {
-            return authorities.verify_server_cert(leaf, above, name, stapled, now);
-        }
-        let known = self.pins.as_ref().is_some_and(|pins| fits(pins, leaf))
-            || above.iter().any(|one| self.is_vouched_for(leaf, one, above, name, now));
+        let all = iter::once(leaf).chain(above).map(|one| one.clone().into_owned());
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = all.collect();
+        let known = match &self.judge {
+            Judge::Authorities(all) => return all.verify_server_cert(leaf, above, name, stapled, now),
+            Judge::Pins(pins) => {
+                fits(pins, leaf)
+                    || above.iter().any(|one| self.is_vouched_for(pins, leaf, one, above, name, now))
+            }
+            Judge::Nobody => false,
+        };
         match known {
             true => Ok(ServerCertVerified::assertion()),
             false => Err(CertificateError::ApplicationVerificationFailure.into()),

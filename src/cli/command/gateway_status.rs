@@ -13,7 +13,7 @@ use crate::client::gateway::CALL_TIMEOUT;
 use crate::daemon;
 use crate::host::lock::Record;
 use crate::host::{files, socket};
-use crate::profile::{Profile, SupervisorPaths};
+use crate::profile::{GatewayUrl, Profile, SupervisorPaths};
 
 /// Shows it; with `no_probe` without a connection.
 ///
@@ -110,7 +110,7 @@ fn document(
 
 /// Where the profile's gateway is reached on this host.
 pub fn url(profile: &Profile) -> String {
-    format!("ws{}://127.0.0.1:{}", if profile.tls { "s" } else { "" }, profile.port)
+    GatewayUrl::loopback(profile.port, profile.speaks_tls_here()).to_string()
 }
 
 /// The program's own file.

@@ -47,10 +47,7 @@ fn far(profile: &Profile, names: bool) -> Result<Far> {
     };
     let endpoint = Endpoint::new(url, EndpointSource::Manifest);
     reach::check(&endpoint, names).map_err(|error| error.profile(&profile.name))?;
-    let trust = url.is_tls().then(|| match &remote.tls_fingerprint {
-        Some(pins) => Trust::Pins(pins.clone()),
-        None => Trust::Authorities,
-    });
+    let trust = url.is_tls().then(|| Trust::of(remote.tls_fingerprint.as_ref()));
     Ok(Far { host: url.host().to_owned(), port: url.port(), trust })
 }
 

@@ -15,8 +15,8 @@ use crate::client::explain::{Named, explain};
 use crate::gateway::date::http_date;
 use crate::host::{clock, files};
 use crate::link::gateway::{Opening, Trouble};
+use crate::link::tls::Shown;
 use crate::link::tls::Trust;
-use crate::link::witness::Shown;
 use crate::profile::resolved::Transport;
 use crate::profile::{Profile, Registry, create_remote};
 
@@ -246,7 +246,7 @@ impl Found {
         };
         let above = all.flatten().collect();
         let pinned = profile.remote.as_ref().and_then(|remote| remote.tls_fingerprint.clone());
-        let trust = pinned.clone().map_or(Trust::Authorities, Trust::Pins);
+        let trust = Trust::of(pinned.as_ref());
         let is_trusted = place.convinces(&trust).await;
         let text = registry.text(&registry.paths().trusted(&profile.name))?;
         // It is of use only while it is what the pins stand for, or stood for before they were typed anew.

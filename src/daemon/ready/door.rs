@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::access::{Asked, Credential, lookup, target};
+use crate::access::{Asked, Credential, lookup, own_tls, target};
 use crate::base::Pins;
 use crate::daemon::{DISK, Setup};
 use crate::link::gateway::{Opening, Trouble};
 use crate::link::http::{self, Answer};
 use crate::link::tls::{Mistrust, Trust};
-use crate::profile::resolved::{Ready, Transport};
+use crate::profile::resolved::Ready;
 use crate::profile::{Environment, GatewayConfig, Profile, Registry, SecretSource};
 
 /// As whom the gateway answers.
@@ -63,11 +63,11 @@ impl Door {
 
     fn read(profile: &Profile, config: Option<&GatewayConfig>, environment: &Environment) -> Door {
         if let Some(remote) = &profile.remote {
-            let pins = remote.tls_fingerprint.clone().filter(|_| remote.transport == Transport::Ssh);
+            let pins = remote.tls_fingerprint.clone().filter(|_| profile.speaks_tls_here());
             return pins.map_or(Door::Plain, Door::Pinned);
         }
         match config.filter(|config| config.tls.enabled) {
-            Some(config) => Door::Tls(lookup::own_certificate(profile, config, environment)),
+            Some(config) => Door::Tls(own_tls::own_certificate(profile, config, environment)),
             None => Door::Plain,
         }
     }
@@ -80,7 +80,7 @@ impl Door {
             Door::Tls(file) => file,
         };
         let pins = pins(file);
-        let secured = timeout(limit / TRIES, opening.secured(HOST, &trust(pins.clone()))).await;
+        let secured = timeout(limit / TRIES, opening.secured(HOST, &Trust::of(pins.as_ref()))).await;
         match secured {
             Ok(Ok(opening)) => Knock::Open(Box::new(opening)),
             // It has just been made: the next round knows it.
@@ -111,7 +111,7 @@ impl Door {
         let trust = match self {
             Door::Plain => return http::get(port, path).await,
             Door::Pinned(pins) => Trust::Pins(pins.clone()),
-            Door::Tls(file) => trust(pins(file)),
+            Door::Tls(file) => Trust::of(pins(file).as_ref()),
         };
         let opening = Opening::to(port).await.map_err(|_| "nobody listens")?;
         let opening = opening.secured(HOST, &trust).await.map_err(|_| "no TLS")?;
@@ -148,8 +148,4 @@ async fn through(opening: Opening, pins: &Pins, limit: Duration) -> Knock {
 /// The pin of what lies in `file` now; a gateway may make its certificate at its start.
 fn pins(file: &Path) -> Option<Pins> {
     Pins::of_pem(&(DISK.read)(file).ok()??)
-}
-
-fn trust(pins: Option<Pins>) -> Trust {
-    pins.map_or(Trust::Authorities, Trust::Pins)
 }
