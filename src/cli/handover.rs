@@ -105,39 +105,58 @@ pub fn name(argv: &[OsString], error: &clap::Error) -> String {
 /// The first words that are no options, up to an option that is not for every command: command and verb. What follows
 /// such an option may be its value.
 pub fn commands(argv: &[OsString]) -> Vec<String> {
-    let mut words = argv.iter().skip(1).map(|word| word.to_string_lossy()).take_while(|word| word != "--");
-    let mut found = Vec::new();
-    while let Some(word) = words.next() {
-        if WITH_VALUE.contains(&word.as_ref()) {
-            words.next();
-        } else if !word.starts_with('-') {
-            found.push(word.into_owned());
-        } else if !FLAGS.contains(&word.as_ref()) && !word.contains('=') {
-            break;
-        }
-    }
-    found
+    let known = parts(argv).into_iter().take_while(|part| !matches!(part, Part::Unknown));
+    known.filter_map(|part| if let Part::Word(word) = part { Some(word) } else { None }).collect()
 }
 
 /// The options that select a profile and shape an error, wherever they stand before `--`: where the real CLI looks for
 /// them too.
 pub fn options(argv: &[OsString]) -> Global {
-    let mut words = argv.iter().skip(1).map(|word| word.to_string_lossy()).take_while(|word| word != "--");
     let mut global = Global::default();
-    while let Some(word) = words.next() {
-        match word.as_ref() {
-            "--profile" => global.profile = words.next().map(|name| name.into_owned()),
+    for part in parts(argv) {
+        let Part::Option(name, value) = part else { continue };
+        match name.as_str() {
+            "--profile" => global.profile = value,
             "--dev" => global.dev = true,
             "--json" => global.json = true,
             "--no-color" => global.no_color = true,
-            other => {
-                if let Some(name) = other.strip_prefix("--profile=") {
-                    global.profile = Some(name.to_owned());
-                }
-            }
+            _ => {}
         }
     }
     global
+}
+
+/// A part of a command line.
+enum Part {
+    /// No option.
+    Word(String),
+    /// A root option, with its value where it has one.
+    Option(String, Option<String>),
+    /// An option that is none of the root's.
+    Unknown,
+}
+
+/// The parts of a command line before `--`, its program left out.
+fn parts(argv: &[OsString]) -> Vec<Part> {
+    let mut words = argv.iter().skip(1).map(|word| word.to_string_lossy()).take_while(|word| word != "--");
+    let mut found = Vec::new();
+    while let Some(word) = words.next() {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) if name.starts_with('-') => (name, Some(value.to_owned())),
+            _ => (word.as_ref(), None),
+        };
+        found.push(if WITH_VALUE.contains(&name) {
+            let value = value.or_else(|| words.next().map(|word| word.into_owned()));
+            Part::Option(name.to_owned(), value)
+        } else if !name.starts_with('-') {
+            Part::Word(word.into_owned())
+        } else if FLAGS.contains(&name) || value.is_some() {
+            Part::Option(name.to_owned(), value)
+        } else {
+            Part::Unknown
+        });
+    }
+    found
 }
 
 #[cfg(test)]
