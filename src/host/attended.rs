@@ -1,32 +1,27 @@
-//! A program that this process runs for itself and stays with: what it says is read as it comes, its end is collected
-//! here, and it does not outlive this process where the system can see to that. The embedded gateway's; the
-//! supervisor's children are `process`'s and are collected by `reap`.
+//! A program that this process runs for itself and stays with: what it says is read as it comes, and its end is
+//! collected here. The embedded gateway's.
 
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::PoisonError;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::unix::pipe;
 
-use super::process::{SPAWNING, signal_group};
-use super::{clock, system};
+use super::bound::Bound;
 
 /// Most that is kept of either stream, in bytes; the rest is read and dropped.
 pub const TOLD_MAX: usize = 256 * 1024;
-/// Distance of two looks at a program that has closed its streams or was ended by force, and how many there are.
+/// Distance of two looks at a program that has closed its streams, and how many there are.
 const LOOK: Duration = Duration::from_millis(5);
 const LOOKS: u32 = 40;
 
 /// A running program. Dropping it ends it, with everything in its process group.
 #[derive(Debug)]
 pub struct Attended {
-    child: Child,
+    bound: Bound,
     output: Stream,
     errors: Stream,
 }
@@ -58,23 +53,16 @@ impl Attended {
         let (program, arguments) =
             argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.current_dir("/").process_group(0);
-        system::end_with_parent(&mut command);
-        let mut child = {
-            let _alone = SPAWNING.lock().unwrap_or_else(PoisonError::into_inner);
-            command.spawn()?
-        };
-        let output = Stream::of(child.stdout.take().map(OwnedFd::from));
-        let errors = Stream::of(child.stderr.take().map(OwnedFd::from));
-        let mut attended = Attended { child, output: Stream::default(), errors: Stream::default() };
-        (attended.output, attended.errors) = (output?, errors?);
-        Ok(attended)
+        command.args(arguments).current_dir("/").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut bound = Bound::spawn(command)?;
+        let output = Stream::of(bound.child.stdout.take().map(OwnedFd::from))?;
+        let errors = Stream::of(bound.child.stderr.take().map(OwnedFd::from))?;
+        Ok(Attended { bound, output, errors })
     }
 
     /// Its number.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.bound.pid()
     }
 
     /// Reads on until it ends. May be given up at any await and called again.
@@ -85,7 +73,7 @@ impl Attended {
         tokio::try_join!(self.output.exhaust(), self.errors.exhaust())?;
         let mut code = None;
         for _ in 0..LOOKS {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.bound.collect()? {
                 code = status.code();
                 break;
             }
@@ -97,22 +85,6 @@ impl Attended {
     /// What it has said so far, both streams together.
     pub fn told(&self) -> String {
         format!("{}{}", self.errors.text(), self.output.text())
-    }
-}
-
-impl Drop for Attended {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(Some(_))) {
-            return;
-        }
-        let _ = signal_group(self.child.id(), Signal::SIGKILL);
-        let _ = self.child.kill();
-        for _ in 0..LOOKS {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            clock::pause(LOOK);
-        }
     }
 }
 

@@ -1,37 +1,27 @@
-//! A process that lives for one call of this program and never longer: it is ended when its value is dropped, and by
-//! the kernel when this process dies before that. Not for the supervisor, whose one loop reaps all children.
+//! A process that lives for one call of this program and never longer, and whose words are kept.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{self, Read};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::PoisonError;
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::signal::Signal;
 
-use super::handle::Handle;
-use super::process::{SPAWNING, signal_group};
-use super::system;
+use super::bound::Bound;
 
-/// How long it may take to end once it is told; then it is killed.
-const FAREWELL: Duration = Duration::from_millis(500);
 /// Most of its words that are kept, in bytes: the last ones.
 const WORDS_MAX: usize = 16 * 1024;
 
-/// The process, with everything that it makes in its group.
+/// The process; it ends with its value.
+#[derive(Debug)]
 pub struct Companion {
-    child: Child,
-    handle: Handle,
+    bound: Bound,
     words: Vec<u8>,
 }
 
 impl Companion {
-    /// Spawns `argv` in `environment` as leader of its own process group, with nothing to read. What it prints on
-    /// standard error is kept, the rest lost. To be called on a thread that lives as long as it shall.
+    /// Spawns `argv` in `environment`. What it prints on standard error is kept, the rest lost. To be called on a thread
+    /// that lives as long as it shall.
     ///
     /// # Errors
     /// What the kernel says, for example that the program is missing.
@@ -39,44 +29,29 @@ impl Companion {
         let (program, arguments) =
             argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().envs(environment).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        system::end_with_parent(&mut command);
-        let mut child = {
-            let _alone = SPAWNING.lock().unwrap_or_else(PoisonError::into_inner);
-            command.spawn()?
-        };
-        let prepared = Handle::open(child.id()).and_then(|handle| {
-            if let Some(errors) = &child.stderr {
-                fcntl(errors, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-            }
-            Ok(handle)
-        });
-        match prepared {
-            Ok(handle) => Ok(Companion { child, handle, words: Vec::new() }),
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(error)
-            }
+        command.args(arguments).env_clear().envs(environment).stdout(Stdio::null()).stderr(Stdio::piped());
+        let bound = Bound::spawn(command)?;
+        if let Some(errors) = &bound.child.stderr {
+            fcntl(errors, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         }
+        Ok(Companion { bound, words: Vec::new() })
     }
 
     /// Its pid, which no other process gets while this value lives.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.bound.pid()
     }
 
     /// Whether it has not ended yet.
     pub fn is_alive(&self) -> bool {
-        self.handle.is_alive()
+        self.bound.is_alive()
     }
 
     /// The last lines that it printed on standard error by now. It must be asked now and then: what nobody reads
     /// stops it in the end.
     pub fn lines(&mut self) -> Vec<String> {
         let mut chunk = [0; 4096];
-        if let Some(errors) = &mut self.child.stderr {
+        if let Some(errors) = &mut self.bound.child.stderr {
             while let Ok(length @ 1..) = errors.read(&mut chunk) {
                 self.words.extend_from_slice(&chunk[..length]);
             }
@@ -87,24 +62,10 @@ impl Companion {
     }
 }
 
-impl Drop for Companion {
-    fn drop(&mut self) {
-        // Until it is reaped nobody else gets its pid, and so not its group.
-        let _ = signal_group(self.pid(), Signal::SIGTERM);
-        self.handle.wait(FAREWELL);
-        let _ = signal_group(self.pid(), Signal::SIGKILL);
-        let _ = self.child.wait();
-    }
-}
-
-impl fmt::Debug for Companion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Companion").field("pid", &self.pid()).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::clock::Stopwatch;
     use super::super::process;
     use super::*;
@@ -141,7 +102,11 @@ mod tests {
     #[test]
     fn its_last_words_are_kept_when_it_has_ended() {
         let mut companion = script("echo one >&2; echo two >&2");
-        assert!(companion.handle.wait(Duration::from_secs(20)));
+        let clock = Stopwatch::start();
+        while companion.is_alive() {
+            assert!(clock.elapsed() < Duration::from_secs(20), "it does not end");
+            std::thread::yield_now();
+        }
         assert_eq!((companion.lines(), companion.is_alive()), (vec!["one".into(), "two".into()], false));
     }
 }

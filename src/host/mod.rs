@@ -3,6 +3,7 @@
 //! the same signatures; nothing above asks which system it is.
 
 pub mod attended;
+mod bound;
 pub mod census;
 pub mod cgroup;
 pub mod clock;
