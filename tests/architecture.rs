@@ -127,7 +127,7 @@ struct Source {
 impl Source {
     fn new(path: &str, text: &str) -> Self {
         let code = blanked(text);
-        let (product, test_lines) = match path.ends_with("/tests.rs") {
+        let (product, test_lines) = match path.ends_with("/tests.rs") || path.contains("/tests/") && !path.starts_with("../") {
             true => (String::new(), code.lines().count()),
             false => without_tests(&code),
         };
