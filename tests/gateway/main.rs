@@ -6,6 +6,10 @@
 
 #[path = "../fake/built.rs"]
 mod built;
+// Only the folder is asked for here.
+#[allow(dead_code)]
+#[path = "../e2e/npm.rs"]
+mod npm;
 
 mod calls;
 mod captures;

@@ -1,6 +1,5 @@
 //! The published schema, from the npm package that `make test` installs.
 
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use jsonschema::Validator;
@@ -12,10 +11,7 @@ const PACKAGE: &str = "node_modules/@openclaw/gateway-protocol/protocol.schema.j
 pub fn definition(name: &str) -> Validator {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
     let schema = SCHEMA.get_or_init(|| {
-        let folder = std::env::var_os("OPENCLAW_TEST_NPM").map(PathBuf::from).unwrap_or_else(|| {
-            PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/openclaw-test-npm")
-        });
-        let path = folder.join(PACKAGE);
+        let path = super::npm::folder().join(PACKAGE);
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| {
             panic!(
                 "{}: {error}; `make test` installs the npm package @openclaw/gateway-protocol and names its folder in OPENCLAW_TEST_NPM",

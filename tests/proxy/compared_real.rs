@@ -1,7 +1,6 @@
 //! Every verb against one real gateway from npm with a model and a node, and beside the real program's own CLI: what it
 //! prints with `--json` is there in ours, with values of the same kind. `make test` installs it.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use super::acts_real;
 use super::model::Model;
+use super::npm;
 use super::recorded::VERBS;
 use super::shapes::lacking;
 use super::world::{Said, World, said_within};
@@ -33,23 +33,17 @@ const OURS_ALONE: [&str; 2] = ["sessions history main", "config get"];
 pub struct Real {
     pub world: World,
     pub name: String,
-    bin: PathBuf,
 }
 
 impl Real {
     fn new() -> Real {
-        let folder = std::env::var_os("OPENCLAW_TEST_NPM").map(PathBuf::from).unwrap_or_else(|| {
-            PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/openclaw-test-npm")
-        });
-        let bin = folder.join("node_modules/.bin");
-        assert!(bin.join("openclaw").exists(), "{} is missing; `make test` installs it", bin.display());
         let world = World::new();
         let name = world.name("main");
-        Real { world, name, bin }
+        Real { world, name }
     }
 
     fn path(&self) -> String {
-        format!("{}:/usr/bin:/bin", self.bin.display())
+        npm::path()
     }
 
     fn manage(&self, words: &[&str]) -> Said {
@@ -69,7 +63,7 @@ impl Real {
 
     /// A command of the real program, not yet run.
     pub fn theirs(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(self.bin.join("openclaw"));
+        let mut command = Command::new(npm::bin().join("openclaw"));
         self.world.surround(&mut command).args(["--profile", &self.name]).args(words);
         command.env("PATH", self.path()).env("OPENCLAW_NO_RESPAWN", "1");
         command

@@ -1,13 +1,13 @@
 //! A device of ours at the real gateway from npm. `make test` installs it.
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use openclaw_supervisor::base::Kind;
 use serde_json::Value;
 
 use super::devices::{READ, call, far};
+use super::npm;
 use super::world::{World, said_within};
 
 /// Longest time that the real program may take to start, on a machine that is busy with other tests.
@@ -15,16 +15,11 @@ const LONG: Duration = Duration::from_secs(120);
 
 #[test]
 fn real_gateway_pairs_the_device_and_its_token_opens_the_next_connection() {
-    let folder = std::env::var_os("OPENCLAW_TEST_NPM").map(PathBuf::from).unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/openclaw-test-npm")
-    });
-    let bin = folder.join("node_modules/.bin");
-    assert!(bin.join("openclaw").exists(), "{} is missing; `make test` installs it", bin.display());
     let world = World::new();
     let name = world.name("pairs");
     for words in [&["profile", "create", &name, "--runtime", "openclaw"][..], &["profile", "start", &name]] {
         let mut command = world.command(words);
-        let child = command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).spawn().unwrap();
+        let child = command.env("PATH", npm::path()).spawn().unwrap();
         said_within(child, LONG).ok();
     }
     let port = world.show(&name)["port"].as_u64().unwrap() as u16;

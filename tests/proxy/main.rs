@@ -9,6 +9,8 @@
 mod fake;
 #[path = "../e2e/look.rs"]
 mod look;
+#[path = "../e2e/npm.rs"]
+mod npm;
 #[path = "../e2e/ports.rs"]
 mod ports;
 #[path = "../e2e/tls.rs"]

@@ -134,13 +134,20 @@ fn incident_f3_a_killed_supervisor_loses_no_link_and_touches_no_foreign_one() {
     let _ = foreign.wait();
 }
 
-#[test]
-fn a_gateway_that_restarts_behind_its_tunnel_is_not_taken_for_a_dead_tunnel() {
+/// A link that is up and looked at often, its name and its status.
+fn hurried() -> (Pair, String, serde_json::Value) {
     let pair = Pair::new();
     let name = pair.name("home");
     pair.create(&name, &[]).ok();
     pair.hasten(&name);
-    let pid = pair.near.start(&name)["link"]["pid"].clone();
+    let link = pair.near.start(&name)["link"].clone();
+    (pair, name, link)
+}
+
+#[test]
+fn a_gateway_that_restarts_behind_its_tunnel_is_not_taken_for_a_dead_tunnel() {
+    let (pair, name, link) = hurried();
+    let pid = link["pid"].clone();
     pair.far.run(&["profile", "stop", &pair.gateway]).ok();
     let down = pair.near.until(&name, "degraded", |status| status["state"] == "degraded");
     assert_eq!((&down["link"]["pid"], &down["link"]["up"]), (&pid, &false.into()), "{down}");
@@ -174,11 +181,8 @@ fn a_link_is_made_to_a_gateway_that_is_down_and_finds_it_later() {
 
 #[test]
 fn a_frozen_gateway_behind_a_link_is_none_of_the_tunnels_business() {
-    let pair = Pair::new();
-    let name = pair.name("home");
-    pair.create(&name, &[]).ok();
-    pair.hasten(&name);
-    let pid = pair.near.start(&name)["link"]["pid"].clone();
+    let (pair, name, link) = hurried();
+    let pid = link["pid"].clone();
     let gateway = super::world::pid(&pair.far.show(&pair.gateway));
     look::signal(gateway, Signal::SIGSTOP);
     pair.near.until_state(&name, "degraded");
@@ -194,11 +198,8 @@ fn a_frozen_gateway_behind_a_link_is_none_of_the_tunnels_business() {
 
 #[test]
 fn incident_f2_a_frozen_client_is_ended_and_made_anew() {
-    let pair = Pair::new();
-    let name = pair.name("home");
-    pair.create(&name, &[]).ok();
-    pair.hasten(&name);
-    let pid = pair.near.start(&name)["link"]["pid"].as_u64();
+    let (pair, name, link) = hurried();
+    let pid = link["pid"].as_u64();
     look::signal(pid.unwrap() as u32, Signal::SIGSTOP);
     pair.until_up(&name, pid);
     assert_eq!(pair.clients().len(), 1);

@@ -6,6 +6,8 @@
 
 #[path = "../e2e/look.rs"]
 mod look;
+#[path = "../e2e/npm.rs"]
+mod npm;
 #[path = "../e2e/ports.rs"]
 mod ports;
 #[path = "../e2e/tls.rs"]

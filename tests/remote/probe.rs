@@ -4,7 +4,6 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::Child;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::look;
+use super::npm;
 use super::server::Pair;
 use super::world::{Said, said, said_within, wait_for};
 
@@ -266,16 +266,11 @@ fn incident_f5_a_hostile_target_reaches_no_client_and_makes_no_file() {
 
 #[test]
 fn real_gateway_behind_ssh_counts_once_over_its_link_and_a_tunnel() {
-    let folder = std::env::var_os("OPENCLAW_TEST_NPM").map(PathBuf::from).unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/openclaw-test-npm")
-    });
-    let bin = folder.join("node_modules/.bin");
-    assert!(bin.join("openclaw").exists(), "{} is missing; `make test` installs it", bin.display());
     let pair = Pair::new();
     let (real, name) = (pair.far.name("real"), pair.name("home"));
     for words in [&["profile", "create", &real, "--runtime", "openclaw"][..], &["profile", "start", &real]] {
         let mut command = pair.far.command(words);
-        let child = command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).spawn().unwrap();
+        let child = command.env("PATH", npm::path()).spawn().unwrap();
         // The real program takes its time on a machine that is busy with other tests.
         said_within(child, Duration::from_secs(120)).ok();
     }
