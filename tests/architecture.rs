@@ -127,10 +127,11 @@ struct Source {
 impl Source {
     fn new(path: &str, text: &str) -> Self {
         let code = blanked(text);
-        let (product, test_lines) = match path.ends_with("/tests.rs") || path.contains("/tests/") && !path.starts_with("../") {
-            true => (String::new(), code.lines().count()),
-            false => without_tests(&code),
-        };
+        let (product, test_lines) =
+            match path.ends_with("/tests.rs") || path.contains("/tests/") && !path.starts_with("../") {
+                true => (String::new(), code.lines().count()),
+                false => without_tests(&code),
+            };
         Source { path: path.into(), text: text.into(), code, product, test_lines }
     }
 

@@ -2,7 +2,7 @@
 //! a credential proves is asked of the newest one at each connect, never of the one at the start.
 
 use crate::base::Result;
-use crate::profile::Fence;
+use crate::profile::{Embedded, Fence};
 
 use super::options::Auth;
 
@@ -15,18 +15,27 @@ pub struct Access {
     pub fence: Fence,
 }
 
+/// Everything that is taken over from the configuration while the gateway runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who may come in.
+    pub access: Access,
+    /// How the gateway does its work.
+    pub embedded: Embedded,
+}
+
 /// Looks whether the configuration has changed: nothing where it has not, else what it says now, or why that is
 /// refused.
-pub struct Reload(Box<dyn FnMut() -> Option<Result<Access>> + Send>);
+pub struct Reload(Box<dyn FnMut() -> Option<Result<Settings>> + Send>);
 
 impl Reload {
     /// A look by `look`, which is called about once a second on the gateway's own thread.
-    pub fn new(look: impl FnMut() -> Option<Result<Access>> + Send + 'static) -> Self {
+    pub fn new(look: impl FnMut() -> Option<Result<Settings>> + Send + 'static) -> Self {
         Reload(Box::new(look))
     }
 
     /// Looks.
-    pub fn look(&mut self) -> Option<Result<Access>> {
+    pub fn look(&mut self) -> Option<Result<Settings>> {
         (self.0)()
     }
 }

@@ -10,10 +10,10 @@ use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
 
+use super::connection::Letter;
 use super::dispatch::{self, Verdict};
 use super::hub::{Announcement, Hub, SHUTDOWN};
 use super::method::{Call, Method, health};
-use super::scope;
 use super::session::{Ending, Open, going_down, locked_out};
 use crate::host::clock;
 use crate::link::ws::{Incoming, Ws};
@@ -69,8 +69,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                         return Err(Ending::Gone(format!("closed by peer with {code}")));
                     }
                 },
+                Some(letter) = self.open.letters.recv() => self.pass(letter)?,
                 Some((answer, bytes)) = self.running.next() => {
                     self.running_bytes -= bytes;
+                    // What a call said ahead of its last answer goes out ahead of it.
+                    while let Ok(letter) = self.open.letters.try_recv() {
+                        self.pass(letter)?;
+                    }
                     self.say(answer)?;
                 }
                 announced = self.open.heard.recv() => match announced {
@@ -94,12 +99,21 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         }
     }
 
+    /// Passes on what this connection alone is told.
+    fn pass(&mut self, letter: Letter) -> Result<(), Ending> {
+        self.open.connection.taken();
+        match letter {
+            Letter::Frame(text) => self.say(text),
+            Letter::Close(code, reason) => Err(Ending::Close(code, reason)),
+        }
+    }
+
     /// Takes a frame from the peer.
     fn take(&mut self, frame: &Bytes) -> Result<(), Ending> {
-        match dispatch::judge(frame, &self.open.grant, &mut self.wrong_role) {
+        match dispatch::judge(frame, &self.open.connection.grant, &self.hub.table, &mut self.wrong_role) {
             Verdict::Ignore => {
                 let bytes = frame.len();
-                tracing::warn!(target: "gateway/ws", conn = self.open.conn_id, bytes, "a frame that is not JSON");
+                tracing::warn!(target: "gateway/ws", conn = self.open.connection.id, bytes, "a frame that is not JSON");
                 Ok(())
             }
             Verdict::Answer(answer) => self.say(answer),
@@ -123,7 +137,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                 .retry_after(BUSY_RETRY_MS);
             return self.say(Frame::failure(id, fault).to_text());
         }
-        let call = Call { hub: Rc::clone(self.hub), grant: Rc::clone(&self.open.grant), params };
+        let connection = Rc::clone(&self.open.connection);
+        let call = Call { hub: Rc::clone(self.hub), connection, id: id.clone(), params };
         let answer = (method.run)(call);
         self.running_bytes += bytes;
         self.running.push(Box::pin(async move {
@@ -147,18 +162,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
 
     /// Passes an announcement on to a peer that may hear it. A slow one misses it, and sees the gap.
     fn hear(&mut self, announcement: &Announcement) -> Result<(), Ending> {
-        let allowed = announcement.scope.is_none_or(|scope| scope::covers(&self.open.grant.scopes, scope));
-        if !allowed {
+        let connection = &self.open.connection;
+        let allowed = announcement.scope.is_none_or(|scope| connection.may(scope));
+        if !allowed || announcement.session.as_ref().is_some_and(|key| !connection.follows(key)) {
             return Ok(());
         }
         self.seq += 1;
-        let event = Event {
-            event: announcement.event.into(),
-            payload: Some(announcement.payload.clone()),
-            seq: Some(self.seq),
-            state_version: announcement.versioned.then(|| self.hub.versions()),
-        };
-        let text = Frame::Event(event).to_text();
+        let versions = announcement.versioned.then(|| self.hub.versions());
+        let text = Event::text(announcement.event, &announcement.payload, self.seq, versions);
         if self.fits(&text) {
             self.ws.push(text);
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::admission::{Grant, Role};
 use super::connect::REQUEST;
-use super::method::{self, Method};
+use super::method::{self, Method, Table};
 use super::scope;
 use crate::wire::{Fault, Frame, Request, limits};
 
@@ -22,13 +22,13 @@ pub enum Verdict {
 }
 
 /// Decides. `wrong_role` counts the calls of the wrong role in a row.
-pub fn judge(frame: &[u8], grant: &Grant, wrong_role: &mut u32) -> Verdict {
+pub fn judge(frame: &[u8], grant: &Grant, table: &Table, wrong_role: &mut u32) -> Verdict {
     let Ok(value) = serde_json::from_slice::<Value>(frame) else { return Verdict::Ignore };
     if let Err(wrong) = REQUEST.check(&value) {
         return Verdict::Answer(malformed(&value, &wrong));
     }
     let Ok(request) = serde_json::from_value::<Request>(value) else { return Verdict::Ignore };
-    if !role_fits(grant.role, &request.method) {
+    if !role_fits(grant.role, &request.method, table) {
         *wrong_role += 1;
         let fault = Fault::invalid(format!("unauthorized role: {}", grant.role.as_str()));
         let answer = Frame::failure(request.id, fault).to_text();
@@ -39,7 +39,7 @@ pub fn judge(frame: &[u8], grant: &Grant, wrong_role: &mut u32) -> Verdict {
         };
     }
     *wrong_role = 0;
-    match permit(&request, grant) {
+    match permit(&request, grant, table) {
         Ok((method, params)) => Verdict::Run(method, request.id, params),
         Err(fault) => Verdict::Answer(Frame::failure(request.id, fault).to_text()),
     }
@@ -57,18 +57,18 @@ fn malformed(value: &Value, wrong: &str) -> String {
 }
 
 /// Nodes call what is theirs and what is everyone's; operators call all but what is the nodes'.
-fn role_fits(role: Role, name: &str) -> bool {
+fn role_fits(role: Role, name: &str, table: &Table) -> bool {
     match role {
         Role::Operator => !method::is_node_only(name),
         Role::Node => {
-            method::is_node_only(name) || method::find(name).is_some_and(|method| method.scope.is_none())
+            method::is_node_only(name) || table.find(name).is_some_and(|method| method.scope.is_none())
         }
     }
 }
 
-fn permit(request: &Request, grant: &Grant) -> Result<(&'static Method, Value), Fault> {
+fn permit(request: &Request, grant: &Grant, table: &Table) -> Result<(&'static Method, Value), Fault> {
     let name = request.method.as_str();
-    let found = method::find(name);
+    let found = table.find(name);
     // An unknown method counts as an admin's, so that others learn nothing about what there is.
     let wanted = match found {
         Some(method) => method.scope,
@@ -98,7 +98,8 @@ mod tests {
 
     fn said(frame: &str, role: Role, scopes: &[&str]) -> String {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        match judge(frame.as_bytes(), &Grant { role, scopes, device: None }, &mut 0) {
+        let grant = Grant { role, scopes, device: None };
+        match judge(frame.as_bytes(), &grant, &Table::of_all(), &mut 0) {
             Verdict::Answer(text) => {
                 let answer: Value = serde_json::from_str(&text).unwrap();
                 format!("{} {}", answer["id"], answer["error"]["message"].as_str().unwrap())
@@ -149,14 +150,14 @@ mod tests {
     fn the_eleventh_wrong_call_in_a_row_is_the_last() {
         let grant = Grant { role: Role::Operator, scopes: vec![], device: None };
         let (wrong, right) = (call("node.event", ""), call("health", ""));
-        let mut count = 0;
+        let (table, mut count) = (Table::of_all(), 0);
         for _ in 0..10 {
-            assert!(matches!(judge(wrong.as_bytes(), &grant, &mut count), Verdict::Answer(_)));
+            assert!(matches!(judge(wrong.as_bytes(), &grant, &table, &mut count), Verdict::Answer(_)));
         }
-        assert!(matches!(judge(right.as_bytes(), &grant, &mut count), Verdict::Run(..)));
+        assert!(matches!(judge(right.as_bytes(), &grant, &table, &mut count), Verdict::Run(..)));
         for _ in 0..10 {
-            assert!(matches!(judge(wrong.as_bytes(), &grant, &mut count), Verdict::Answer(_)));
+            assert!(matches!(judge(wrong.as_bytes(), &grant, &table, &mut count), Verdict::Answer(_)));
         }
-        assert!(matches!(judge(wrong.as_bytes(), &grant, &mut count), Verdict::AnswerAndClose(_)));
+        assert!(matches!(judge(wrong.as_bytes(), &grant, &table, &mut count), Verdict::AnswerAndClose(_)));
     }
 }

@@ -2,13 +2,10 @@
 
 use super::admission::Grant;
 use super::hub::Hub;
-use super::method::{self, health};
+use super::method::health;
 use super::scope;
 use crate::wire::connect::{Features, Granted, Policy, Server, Snapshot};
 use crate::wire::{HelloOk, limits};
-
-/// The events that this gateway sends.
-const EVENTS: &[&str] = &["connect.challenge", "health", "presence", "shutdown", "tick"];
 
 /// The greeting for connection `conn_id`.
 pub fn greeting(hub: &Hub, grant: &Grant, conn_id: &str) -> HelloOk {
@@ -24,10 +21,7 @@ pub fn greeting(hub: &Hub, grant: &Grant, conn_id: &str) -> HelloOk {
             boot_id: Some(hub.boot_id.clone()),
             ..Server::default()
         },
-        features: Features {
-            methods: method::names(),
-            events: EVENTS.iter().map(|event| (*event).to_owned()).collect(),
-        },
+        features: Features { methods: hub.table.methods().to_vec(), events: hub.table.events().to_vec() },
         snapshot: Snapshot {
             presence: if reads { hub.presence() } else { Vec::new() },
             health: health::snapshot(hub),

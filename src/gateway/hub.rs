@@ -10,18 +10,22 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast, watch};
 use uuid::Uuid;
 
-use super::access::{Access, Reload};
+use super::access::{Access, Reload, Settings};
 use super::admission::Peer;
+use super::connection::Connection;
 use super::load::Load;
 use super::machine;
+use super::method::Table;
 use super::options::Options;
 use super::origin;
 use super::presence::Presence;
 use super::scope;
+use super::store::Store;
 use super::tailnet::Front;
 use super::throttle::{Party, Throttle};
 use crate::base::Moment;
 use crate::host::clock::{self, Stopwatch};
+use crate::profile::Embedded;
 use crate::wire::frame::StateVersion;
 use crate::wire::limits;
 
@@ -37,12 +41,32 @@ pub const SHUTDOWN: &str = "shutdown";
 pub struct Announcement {
     /// The event's name.
     pub event: &'static str,
-    /// What happened.
-    pub payload: Value,
+    /// What happened, as JSON: written once, however many hear it.
+    pub payload: Box<str>,
     /// The scope needed to hear it.
     pub scope: Option<&'static str>,
+    /// The session that it concerns; who asked for chosen sessions only is spared the others.
+    pub session: Option<Box<str>>,
     /// Whether it carries the versions of presence and health.
     pub versioned: bool,
+}
+
+impl Announcement {
+    /// An event for everybody who has `scope`; for all where it is `None`.
+    pub fn new(event: &'static str, scope: Option<&'static str>, payload: &Value) -> Self {
+        let payload = payload.to_string().into_boxed_str();
+        Announcement { event, payload, scope, session: None, versioned: false }
+    }
+
+    /// The same, with the versions of presence and health.
+    pub fn versioned(self) -> Self {
+        Announcement { versioned: true, ..self }
+    }
+
+    /// The same, concerning one session.
+    pub fn of_session(self, key: &str) -> Self {
+        Announcement { session: Some(key.into()), ..self }
+    }
 }
 
 /// What all connections share.
@@ -50,6 +74,10 @@ pub struct Announcement {
 pub struct Hub {
     /// What the gateway was told when it started.
     pub options: Options,
+    /// What it can be asked and what it tells.
+    pub table: Table,
+    /// What it remembers.
+    pub store: Store,
     /// This life of the process.
     pub boot_id: String,
     /// Its side towards the tailnet, where it has one.
@@ -61,9 +89,11 @@ pub struct Hub {
     presence: RefCell<Presence>,
     throttle: RefCell<Throttle>,
     access: RefCell<Rc<Access>>,
+    embedded: RefCell<Rc<Embedded>>,
     reload: RefCell<Option<Reload>>,
     epoch: Cell<u64>,
     strangers: RefCell<HashMap<IpAddr, usize>>,
+    connections: RefCell<HashMap<String, Rc<Connection>>>,
     announcements: broadcast::Sender<Rc<Announcement>>,
     draining: watch::Sender<bool>,
     open: Cell<usize>,
@@ -72,9 +102,11 @@ pub struct Hub {
 
 impl Hub {
     /// The hub of a gateway that begins now.
-    pub fn new(mut options: Options) -> Rc<Self> {
+    pub fn new(mut options: Options, store: Store) -> Rc<Self> {
         let own = own_entry(&options);
         Rc::new(Hub {
+            table: Table::of(&options),
+            store,
             boot_id: Uuid::new_v4().to_string(),
             front: options.tailnet.clone().map(Front::new),
             load: RefCell::default(),
@@ -83,9 +115,11 @@ impl Hub {
             presence: RefCell::new(Presence::new(own)),
             throttle: RefCell::new(Throttle::new(options.limits.penalty, options.access.fence.rate_limit)),
             access: RefCell::new(Rc::new(options.access.clone())),
+            embedded: RefCell::new(Rc::new(options.embedded.clone())),
             reload: RefCell::new(options.reload.take()),
             epoch: Cell::new(0),
             strangers: RefCell::default(),
+            connections: RefCell::default(),
             announcements: broadcast::Sender::new(BACKLOG),
             draining: watch::Sender::new(false),
             open: Cell::new(0),
@@ -125,6 +159,22 @@ impl Hub {
         self.announcements.subscribe()
     }
 
+    /// Lists an open connection until the guard is dropped.
+    pub fn admitted(self: &Rc<Self>, connection: &Rc<Connection>) -> Admitted {
+        self.connections.borrow_mut().insert(connection.id.clone(), Rc::clone(connection));
+        Admitted { hub: Rc::clone(self), id: connection.id.clone() }
+    }
+
+    /// The open connections.
+    pub fn connections(&self) -> Vec<Rc<Connection>> {
+        self.connections.borrow().values().cloned().collect()
+    }
+
+    /// The open connection of that id.
+    pub fn connection(&self, id: &str) -> Option<Rc<Connection>> {
+        self.connections.borrow().get(id).cloned()
+    }
+
     /// Who is there.
     pub fn presence(&self) -> Vec<Value> {
         self.presence.borrow().list(clock::epoch_ms())
@@ -133,18 +183,19 @@ impl Hub {
     /// Changes the list of who is there with `change`; tells everyone when that returns true.
     pub fn change_presence(&self, change: impl FnOnce(&mut Presence, u64) -> bool) {
         if change(&mut self.presence.borrow_mut(), clock::epoch_ms()) {
-            self.announce(Announcement {
-                event: "presence",
-                payload: json!({ "presence": self.presence() }),
-                scope: Some(scope::READ),
-                versioned: true,
-            });
+            let payload = json!({ "presence": self.presence() });
+            self.announce(Announcement::new("presence", Some(scope::READ), &payload).versioned());
         }
     }
 
     /// Who may come in now.
     pub fn access(&self) -> Rc<Access> {
         Rc::clone(&self.access.borrow())
+    }
+
+    /// How it does its work now.
+    pub fn embedded(&self) -> Rc<Embedded> {
+        Rc::clone(&self.embedded.borrow())
     }
 
     /// How often the credential has changed; a connection of an earlier one has to log in anew.
@@ -160,7 +211,8 @@ impl Hub {
             Some(Err(error)) => {
                 tracing::warn!(target: "gateway", code = error.code(), "the changed configuration is refused, what it had stays: {error}");
             }
-            Some(Ok(access)) => {
+            Some(Ok(Settings { access, embedded })) => {
+                self.embedded.replace(Rc::new(embedded));
                 let before = self.access.replace(Rc::new(access));
                 let now = self.access();
                 self.throttle().set_limit(now.fence.rate_limit);
@@ -168,12 +220,7 @@ impl Hub {
                     self.epoch.set(self.epoch.get() + 1);
                     let auth = now.auth.mode();
                     tracing::info!(target: "gateway", auth, "the credential has changed; everyone logs in anew");
-                    self.announce(Announcement {
-                        event: AUTH_CHANGED,
-                        payload: Value::Null,
-                        scope: None,
-                        versioned: false,
-                    });
+                    self.announce(Announcement::new(AUTH_CHANGED, None, &Value::Null));
                 }
             }
         }
@@ -186,12 +233,7 @@ impl Hub {
 
     /// Begins the end: tells every connection, which then closes by itself.
     pub fn drain(&self) {
-        self.announce(Announcement {
-            event: SHUTDOWN,
-            payload: json!({ "reason": "gateway stopping" }),
-            scope: None,
-            versioned: false,
-        });
+        self.announce(Announcement::new(SHUTDOWN, None, &json!({ "reason": "gateway stopping" })));
         self.draining.send_replace(true);
     }
 
@@ -260,6 +302,19 @@ impl Drop for Stranger {
                 strangers.remove(&self.ip);
             }
         }
+    }
+}
+
+/// A connection that said hello; listed until dropped.
+#[derive(Debug)]
+pub struct Admitted {
+    hub: Rc<Hub>,
+    id: String,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.hub.connections.borrow_mut().remove(&self.id);
     }
 }
 

@@ -11,6 +11,8 @@
 //! | `connect`, `admission`, `dispatch`, `origin`, `scope`, `shape`, `throttle` | its decisions, pure |
 //! | `method` | what can be called |
 //! | `hub`, `presence`, `load` | what all connections share |
+//! | `connection` | one of them, as the others see it |
+//! | `store` | what is remembered |
 //! | `door`, `tailnet` | through which listener a connection came, and the one that Tailscale leads to |
 
 mod access;
@@ -18,24 +20,26 @@ mod admission;
 mod asker;
 mod certificate;
 mod connect;
+pub mod connection;
 mod conversation;
 pub mod date;
 mod dispatch;
 mod door;
 mod hello;
 mod http;
-mod hub;
+pub mod hub;
 mod listeners;
 mod load;
 pub mod log;
 mod machine;
-mod method;
+pub mod method;
 mod options;
 mod origin;
 mod presence;
 mod scope;
 mod session;
 mod shape;
+pub mod store;
 mod tailnet;
 mod throttle;
 mod ticker;
@@ -47,7 +51,7 @@ use std::rc::Rc;
 
 use tokio::task::{LocalSet, spawn_local};
 
-pub use access::{Access, Reload};
+pub use access::{Access, Reload, Settings};
 pub use log::{LogFile, LogLayer};
 pub use options::{Auth, Limits, Options};
 pub use tailnet::{Exposing, Pace};
@@ -56,6 +60,7 @@ pub use tls::Tls;
 use crate::base::{Error, Kind, Result};
 use hub::Hub;
 use listeners::Listeners;
+use store::Store;
 
 /// Runs a gateway on the current thread's runtime until `stop` resolves, then tells every connection, closes
 /// them and the listeners, and returns.
@@ -68,7 +73,8 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
         Listeners::bind(&options.addresses, options.port).map_err(|error| refused(&options, &error))?;
     let port = listeners.port().map_err(|error| refused(&options, &error))?;
     let ready = options.ready.take();
-    let hub = Hub::new(options);
+    let store = Store::open(&options.store)?;
+    let hub = Hub::new(options, store);
     let (profile, version) = (&hub.options.profile, &hub.options.version);
     tracing::info!(target: "gateway", %profile, version, port, auth = hub.access().auth.mode(), "listening");
     if let Some(tls) = &hub.options.tls {

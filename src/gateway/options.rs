@@ -1,6 +1,7 @@
 //! What a gateway is told when it starts. Everything else it finds out from the protocol.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -10,6 +11,7 @@ use super::log::LogFile;
 use super::tailnet::Exposing;
 use super::tls::Tls;
 use crate::base::{ProfileName, Secret};
+use crate::profile::Embedded;
 use crate::wire::limits;
 
 /// How clients prove that they may come in.
@@ -97,11 +99,15 @@ pub struct Options {
     pub addresses: Vec<IpAddr>,
     /// The state directory, shown to admins; not empty.
     pub state_dir: String,
+    /// The file of its store; made where it is missing, its folder as well.
+    pub store: PathBuf,
     /// The configuration file, shown to admins; not empty.
     pub config_path: String,
     /// Who may come in, until that changes.
     pub access: Access,
-    /// Looks whether it has; without one it never does.
+    /// How it does its work, until that changes.
+    pub embedded: Embedded,
+    /// Looks whether either has; without one it never does.
     pub reload: Option<Reload>,
     /// TLS, where the port speaks nothing else.
     pub tls: Option<Tls>,

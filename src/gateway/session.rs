@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use super::admission::{self, Denial, Grant, Peer};
 use super::connect::{self, Refusal};
+use super::connection::{Connection, Letters};
 use super::conversation::Conversation;
 use super::hello;
-use super::hub::{Announcement, Hub, Stranger};
+use super::hub::{Admitted, Announcement, Hub, Stranger};
 use super::throttle::Cost;
 use crate::host::clock;
 use crate::link::ws::{Broken, Incoming, Ws};
@@ -59,10 +60,12 @@ pub fn locked_out() -> Ending {
 
 /// A connection that said hello.
 pub struct Open {
-    /// Its id, for the log.
-    pub conn_id: String,
-    /// What it was granted.
-    pub grant: Rc<Grant>,
+    /// Who it is.
+    pub connection: Rc<Connection>,
+    /// What it alone is told.
+    pub letters: Letters,
+    /// Keeps it on the list of the open ones.
+    pub _listed: Admitted,
     /// The credential that let it in, by [`Hub::epoch`].
     pub epoch: u64,
     /// What was announced since.
@@ -143,7 +146,7 @@ where
         }
         () = hub.drained() => return Err(going_down()),
     };
-    Ok(welcome(hub, ws, &id, &params, grant, conn_id))
+    Ok(welcome(hub, ws, &id, params, grant, peer, conn_id))
 }
 
 /// Says hello. Whoever is announced from here on is heard, the connection's own arrival included.
@@ -151,12 +154,13 @@ fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
     hub: &Rc<Hub>,
     ws: &mut Ws<S>,
     id: &str,
-    params: &ConnectParams,
+    params: ConnectParams,
     grant: Grant,
+    peer: &Peer,
     conn_id: &str,
 ) -> Open {
     let heard = hub.listen();
-    hub.change_presence(|presence, now| presence.joined(conn_id, params, &grant, now));
+    hub.change_presence(|presence, now| presence.joined(conn_id, &params, &grant, now));
     let hello = json!(hello::greeting(hub, &grant, conn_id));
     ws.set_max_frame(limits::FRAME_MAX);
     ws.push(Frame::success(id, hello).to_text());
@@ -170,7 +174,9 @@ fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
         device = grant.device,
         "connected"
     );
-    Open { conn_id: conn_id.into(), grant: Rc::new(grant), epoch: hub.epoch(), heard }
+    let caps = params.caps.unwrap_or_default();
+    let (connection, letters) = Connection::new(conn_id, grant, params.client, caps, peer.clone());
+    Open { _listed: hub.admitted(&connection), connection, letters, epoch: hub.epoch(), heard }
 }
 
 /// The next message, whatever pings come before it.

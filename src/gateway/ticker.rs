@@ -25,12 +25,7 @@ pub async fn run(hub: Rc<Hub>) {
     let mut meter = Meter::start();
     loop {
         tokio::select! {
-            _ = tick.tick() => hub.announce(Announcement {
-                event: "tick",
-                payload: json!({ "ts": clock::epoch_ms() }),
-                scope: None,
-                versioned: false,
-            }),
+            _ = tick.tick() => hub.announce(Announcement::new("tick", None, &json!({ "ts": clock::epoch_ms() }))),
             _ = health.tick() => {
                 hub.health_changed();
                 hub.announce(health::announcement(&hub));

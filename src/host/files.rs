@@ -185,6 +185,14 @@ pub fn open_append(path: &Path) -> Result<File> {
     open.map_err(|error| unwritable(path, error))
 }
 
+/// Gives the file `from` the name `to`, which replaces what had it.
+///
+/// # Errors
+/// [`Kind::Failed`] `file_unwritable`.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| unwritable(from, error))
+}
+
 /// Names of the entries of `dir`, sorted; empty when there is no such directory.
 ///
 /// # Errors

@@ -170,12 +170,12 @@ impl GatewayConfig {
     /// # Errors
     /// As [`GatewayConfig::parse`].
     pub fn from_value(root: &Value, file: &Path) -> Result<GatewayConfig> {
-        let gateway = Node { file, path: "gateway".into(), value: root.get("gateway") }.object()?;
+        let gateway = Node::root(file, "gateway", root).object()?;
         let remote = gateway.child("remote").object()?;
         let tls = gateway.child("tls").object()?;
         let auth = gateway.child("auth").object()?;
         let secrets = root.get("secrets").and_then(|secrets| secrets.get("providers"));
-        let agents = Node { file, path: "agents".into(), value: root.get("agents") }.object()?;
+        let agents = Node::root(file, "agents", root).object()?;
         Ok(GatewayConfig {
             mode: gateway.child("mode").word(&Mode::WORDS)?,
             port: gateway.child("port").port()?,
@@ -269,6 +269,11 @@ pub(super) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
+    /// The part `key` of a whole file.
+    pub(super) fn root(file: &'a Path, key: &str, root: &'a Value) -> Node<'a> {
+        Node { file, path: key.into(), value: root.get(key) }
+    }
+
     pub(super) fn child(&self, key: &str) -> Node<'a> {
         let value = self.value.and_then(|value| value.get(key));
         Node { file: self.file, path: format!("{}.{key}", self.path), value }
@@ -310,7 +315,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn word<T: Copy>(&self, words: &[(&'static str, T)]) -> Result<Option<T>> {
+    pub(super) fn word<T: Copy>(&self, words: &[(&'static str, T)]) -> Result<Option<T>> {
         let Some(text) = self.text()? else { return Ok(None) };
         match words.iter().find(|(word, _)| *word == text) {
             Some((_, meaning)) => Ok(Some(*meaning)),
@@ -321,7 +326,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn secret(&self, providers: Option<&Value>) -> Result<Option<SecretSource>> {
+    pub(super) fn secret(&self, providers: Option<&Value>) -> Result<Option<SecretSource>> {
         match self.value {
             None => Ok(None),
             Some(value) => match source_of(value, providers) {

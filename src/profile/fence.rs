@@ -148,7 +148,7 @@ impl Fence {
 
 impl Node<'_> {
     /// A list of texts; empty where there is none.
-    fn texts(&self) -> Result<Vec<String>> {
+    pub(super) fn texts(&self) -> Result<Vec<String>> {
         let Some(value) = self.value() else { return Ok(Vec::new()) };
         let texts = value.as_array().and_then(|items| {
             items.iter().map(|item| item.as_str().map(|text| text.trim().to_owned())).collect()

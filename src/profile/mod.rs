@@ -12,6 +12,7 @@ pub mod create_remote;
 pub mod creation;
 pub mod difference;
 pub mod dotenv;
+pub mod embedded;
 pub mod environment;
 pub mod fence;
 pub mod include;
@@ -35,6 +36,7 @@ pub mod tunnel;
 pub mod url;
 
 pub use config::{GatewayConfig, SecretSource};
+pub use embedded::Embedded;
 pub use environment::Environment;
 pub use fence::Fence;
 pub use inherited::own_env;

@@ -1,5 +1,7 @@
 //! `connect` and `hello-ok`: who a client says it is and what the gateway grants (OPENCLAW.md 4.2).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,6 +31,15 @@ pub struct ConnectParams {
     /// The scopes asked for; absent means none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
+    /// What the client can: for a node what it offers, for an operator what it understands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caps: Option<Vec<String>>,
+    /// A node's commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<Vec<String>>,
+    /// A node's permissions, each granted to it by its own system or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<BTreeMap<String, bool>>,
     /// The client's device, with a signature over the challenge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Device>,
@@ -64,8 +75,8 @@ impl ConnectParams {
             },
             role: Some("operator".into()),
             scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
-            device: None,
             auth,
+            ..ConnectParams::default()
         }
     }
 }

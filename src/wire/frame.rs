@@ -73,6 +73,24 @@ pub struct StateVersion {
     pub health: u64,
 }
 
+impl Event {
+    /// The frame of a numbered event as one line of JSON, from a payload that is JSON already: what goes to a thousand
+    /// connections is written once.
+    pub fn text(event: &str, payload: &str, seq: u64, versions: Option<StateVersion>) -> String {
+        let mut text = String::with_capacity(payload.len() + event.len() + 96);
+        text.push_str(r#"{"type":"event","event":""#);
+        text.push_str(event);
+        text.push_str(r#"","payload":"#);
+        text.push_str(payload);
+        text.push_str(&format!(r#","seq":{seq}"#));
+        if let Some(StateVersion { presence, health }) = versions {
+            text.push_str(&format!(r#","stateVersion":{{"presence":{presence},"health":{health}}}"#));
+        }
+        text.push('}');
+        text
+    }
+}
+
 impl Frame {
     /// A call with an id, a method and parameters.
     pub fn request(id: impl Into<String>, method: impl Into<String>, params: Value) -> Self {
@@ -115,6 +133,18 @@ mod tests {
         ] {
             assert_eq!(serde_json::from_str::<Frame>(text).unwrap().to_text(), text);
         }
+    }
+
+    #[test]
+    fn an_event_by_its_text_is_the_same_event() {
+        let versions = Some(StateVersion { presence: 3, health: 4 });
+        let event = Event {
+            event: "presence".into(),
+            payload: Some(serde_json::json!({ "a": [1, "x"] })),
+            seq: Some(7),
+            state_version: versions,
+        };
+        assert_eq!(Event::text("presence", r#"{"a":[1,"x"]}"#, 7, versions), Frame::Event(event).to_text());
     }
 
     #[test]

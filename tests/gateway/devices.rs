@@ -93,6 +93,7 @@ pub fn spoilt(capture: &Value, nonce: &str) -> Value {
                 _ => nonce.into(),
             },
         }),
+        ..ConnectParams::default()
     };
     let [v2, v3] = device::signed_payloads(&params).unwrap();
     let payload = if name == "cli-v2" { v2 } else { v3 };

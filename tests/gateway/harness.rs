@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use openclaw_supervisor::base::{Result, Secret};
 use openclaw_supervisor::gateway::{self, Access, Auth, Limits, LogFile, LogLayer, Options};
 use openclaw_supervisor::host::rotate::RotatingFile;
-use openclaw_supervisor::profile::Fence;
+use openclaw_supervisor::profile::{Embedded, Fence};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -52,9 +52,11 @@ impl Gateway {
             version: "0.1.0-test".into(),
             port: 0,
             addresses: vec!["127.0.0.1".parse().unwrap()],
+            store: home.path().join("embedded/gateway.sqlite"),
             state_dir: home.path().display().to_string(),
             config_path: home.path().join("openclaw.json").display().to_string(),
             access: Access { auth: Auth::Token(Secret::new(TOKEN)), fence: Fence::default() },
+            embedded: Embedded::default(),
             reload: None,
             tls: None,
             tailnet: None,

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use openclaw_supervisor::base::Secret;
-use openclaw_supervisor::gateway::{Access, Auth, Reload};
+use openclaw_supervisor::gateway::{Access, Auth, Reload, Settings};
+use openclaw_supervisor::profile::Embedded;
 use openclaw_supervisor::profile::fence::{Network, ProxyAuth};
 use serde_json::{Value, json};
 
@@ -143,7 +144,8 @@ async fn a_changed_credential_ends_what_the_old_one_opened() {
     let seen = Arc::clone(&next);
     let gateway = Gateway::with(|options| {
         options.limits.reload = Duration::from_millis(5);
-        options.reload = Some(Reload::new(move || seen.lock().unwrap().take().map(Ok)));
+        let settings = |access| Ok(Settings { access, embedded: Embedded::default() });
+        options.reload = Some(Reload::new(move || seen.lock().unwrap().take().map(settings)));
     })
     .await;
     let (mut client, _) = gateway.connected(&[]).await;

@@ -9,12 +9,24 @@ use crate::access::{Credential, credential, lookup};
 use crate::base::record::Runtime;
 use crate::base::{Error, Kind, Result};
 use crate::daemon::{self, DISK, binding};
-use crate::gateway::{Access, Auth};
+use crate::gateway::{Access, Auth, Settings};
 use crate::host::files::{self, Stamp};
 use crate::profile::config::{AuthMode, Bind, GatewayConfig};
 use crate::profile::environment::expand_tilde;
 use crate::profile::resolve::Flags;
-use crate::profile::{Environment, Profile, Registry, SecretSource, tailscale};
+use crate::profile::{Embedded, Environment, Profile, Registry, SecretSource, tailscale};
+
+/// What the embedded gateway takes over from the files of `profile`, as they are now.
+///
+/// # Errors
+/// As [`of`], and what is wrong with the rest of the file.
+pub fn settings(registry: &Registry<'_>, profile: &Profile) -> Result<Settings> {
+    let (access, file) = (of(registry, profile)?, &profile.paths.config_path);
+    let config = registry.config(file)?;
+    let follow = |source: &SecretSource| lookup::look_up(source, &config, registry.environment(), DISK.read);
+    let tree = registry.tree(file)?.unwrap_or_default();
+    Ok(Settings { access, embedded: Embedded::read(&tree, file, &follow)? })
+}
 
 /// Who may come in, as the files of `profile` say it now.
 ///
@@ -88,11 +100,11 @@ impl Watched {
     }
 
     /// A look at the files: nothing while they are as they were.
-    pub fn looks(mut self) -> impl FnMut() -> Option<Result<Access>> {
+    pub fn looks(mut self) -> impl FnMut() -> Option<Result<Settings>> {
         move || self.look()
     }
 
-    fn look(&mut self) -> Option<Result<Access>> {
+    fn look(&mut self) -> Option<Result<Settings>> {
         let now = self.stamps();
         if now == self.stamps {
             return None;
@@ -104,7 +116,7 @@ impl Watched {
         Some(found)
     }
 
-    fn found(&self) -> Result<Access> {
+    fn found(&self) -> Result<Settings> {
         let registry = Registry::new(DISK, &self.environment)?;
         let (profile, config) = registry.load_configured(&self.profile.name, &self.flags)?;
         if files::stamp(&profile.paths.config_path).is_none() {
@@ -119,7 +131,7 @@ impl Watched {
         if let Some(refusal) = shown.or(daemon::exposure_refusal(&registry, &profile)?) {
             return Err(refusal);
         }
-        let access = of(&registry, &profile)?;
+        let settings = settings(&registry, &profile)?;
         let changed = [
             ("gateway.bind", wanted != self.addresses),
             ("gateway.port", profile.port != self.profile.port),
@@ -129,7 +141,7 @@ impl Watched {
         for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
             tracing::warn!(target: "gateway", key, "a change of it counts from the next start on");
         }
-        Ok(access)
+        Ok(settings)
     }
 
     fn stamps(&self) -> Vec<Option<Stamp>> {

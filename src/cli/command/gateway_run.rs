@@ -28,6 +28,8 @@ use crate::profile::{Environment, Profile, Registry, child_env, launch};
 
 /// Size at which the gateway's own log is rotated, in bytes.
 const LOG_BYTES: u64 = 5 * 1024 * 1024;
+/// The embedded gateway's store, below the state directory; the real program's own stays apart from it.
+const STORE: &str = "embedded/gateway.sqlite";
 /// Rotated logs that are kept beside the current one.
 const LOGS_KEPT: u32 = 2;
 
@@ -109,7 +111,7 @@ fn embedded(context: &Context, registry: &Registry<'_>, profile: &Profile, flags
     process::settle();
     // What a supervisor cleared is looked at once more: this process is the one that binds.
     let addresses = binding::addresses(registry, profile, Runtime::Embedded)?;
-    let access = gateway_access::of(registry, profile)?;
+    let settings = gateway_access::settings(registry, profile)?;
     let watched = Watched::new(&context.environment, profile, flags, &addresses);
     let tls = tls_of(registry, profile)?;
     let directory = profile.paths.state_dir.join("logs");
@@ -121,8 +123,10 @@ fn embedded(context: &Context, registry: &Registry<'_>, profile: &Profile, flags
         version: env!("CARGO_PKG_VERSION").to_owned(),
         port: profile.port,
         addresses,
-        access,
+        access: settings.access,
+        embedded: settings.embedded,
         reload: Some(Reload::new(watched.looks())),
+        store: profile.paths.state_dir.join(STORE),
         state_dir: profile.paths.state_dir.display().to_string(),
         config_path: profile.paths.config_path.display().to_string(),
         tls,

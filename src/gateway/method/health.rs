@@ -16,7 +16,7 @@ pub fn answer(call: &Call) -> Value {
 
 /// The event that carries the snapshot.
 pub fn announcement(hub: &Hub) -> Announcement {
-    Announcement { event: "health", payload: snapshot(hub), scope: None, versioned: true }
+    Announcement::new("health", None, &snapshot(hub)).versioned()
 }
 
 /// No models, hence none degraded.

@@ -1,19 +1,23 @@
-//! The methods: one file each, and one row each in the table below. A row says who may call the method and
-//! what its parameters look like; the file says what it does.
+//! The methods: one file each, and one row each in the table of their family. A row says who may call the method and
+//! what its parameters look like; the file says what it does. A family comes with the events that it tells.
+
+mod own;
 
 pub mod health;
 pub mod logs_tail;
 pub mod status;
 pub mod system_presence;
 
+use std::collections::HashMap;
 use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::admission::Grant;
+use super::connection::Connection;
 use super::hub::Hub;
+use super::options::Options;
 use super::scope;
 use super::shape::Shape;
 use crate::wire::Fault;
@@ -24,7 +28,9 @@ pub struct Call {
     /// The gateway.
     pub hub: Rc<Hub>,
     /// Who calls.
-    pub grant: Rc<Grant>,
+    pub connection: Rc<Connection>,
+    /// Its id, chosen by the caller.
+    pub id: String,
     /// The parameters; they fit the row's shape.
     pub params: Value,
 }
@@ -32,15 +38,30 @@ pub struct Call {
 impl Call {
     /// Whether the caller may see what only admins may.
     pub fn is_admin(&self) -> bool {
-        scope::covers(&self.grant.scopes, scope::ADMIN)
+        self.connection.may(scope::ADMIN)
+    }
+
+    /// Answers that the call was accepted; its outcome follows as a second answer under the same id.
+    pub fn accept(&self, payload: Value) {
+        self.connection.answer(&self.id, payload);
+    }
+
+    /// A parameter that is a text; empty where it is absent.
+    pub fn text(&self, name: &str) -> &str {
+        self.params[name].as_str().unwrap_or_default()
     }
 }
 
 /// What a method gives back, now or later.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Value, Fault>>>>;
 
+/// A method that waits for something.
+pub fn later(answer: impl Future<Output = Result<Value, Fault>> + 'static) -> Answer {
+    Box::pin(answer)
+}
+
 /// A method that needs not wait.
-fn now(result: Result<Value, Fault>) -> Answer {
+pub fn now(result: Result<Value, Fault>) -> Answer {
     Box::pin(ready(result))
 }
 
@@ -57,28 +78,19 @@ pub struct Method {
     pub run: fn(Call) -> Answer,
 }
 
-/// Every method of this gateway.
-const METHODS: &[Method] = &[
-    Method { name: "health", scope: None, params: None, run: |call| now(Ok(health::answer(&call))) },
-    Method {
-        name: "status",
-        scope: Some(scope::READ),
-        params: Some(status::PARAMS),
-        run: |call| now(Ok(status::answer(&call))),
-    },
-    Method {
-        name: "system-presence",
-        scope: Some(scope::READ),
-        params: Some(Shape::Object(&[])),
-        run: |call| now(Ok(system_presence::answer(&call))),
-    },
-    Method {
-        name: "logs.tail",
-        scope: Some(scope::READ),
-        params: Some(logs_tail::PARAMS),
-        run: |call| now(logs_tail::answer(&call)),
-    },
-];
+/// Methods and events that belong together.
+#[derive(Debug)]
+pub struct Family {
+    /// Whether a gateway with these options has them.
+    pub here: fn(&Options) -> bool,
+    /// The methods.
+    pub methods: &'static [Method],
+    /// The events that it tells.
+    pub events: &'static [&'static str],
+}
+
+/// Every family; which of them a gateway has is decided when it starts.
+const FAMILIES: &[Family] = &[own::FAMILY];
 
 /// Methods that belong to nodes alone; an operator that calls one is told so.
 const NODE_ONLY: &[&str] = &[
@@ -95,17 +107,57 @@ const NODE_ONLY: &[&str] = &[
     "skills.bins",
 ];
 
-/// The method of that name.
-pub fn find(name: &str) -> Option<&'static Method> {
-    METHODS.iter().find(|method| method.name == name)
+/// What one gateway can be asked and what it tells.
+#[derive(Debug)]
+pub struct Table {
+    rows: HashMap<&'static str, &'static Method>,
+    methods: Vec<String>,
+    events: Vec<String>,
+}
+
+impl Table {
+    /// The table of a gateway with these options.
+    pub fn of(options: &Options) -> Self {
+        Table::with(|family| (family.here)(options))
+    }
+
+    fn with(is_here: impl Fn(&Family) -> bool) -> Self {
+        let here = || FAMILIES.iter().filter(|family| is_here(family));
+        let rows: HashMap<_, _> =
+            here().flat_map(|family| family.methods).map(|method| (method.name, method)).collect();
+        let sorted = |names: Vec<&str>| {
+            let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            names.sort_unstable();
+            names
+        };
+        let methods = sorted(rows.keys().copied().collect());
+        let events = sorted(here().flat_map(|family| family.events).copied().collect());
+        Table { rows, methods, events }
+    }
+
+    /// The table of a gateway that has every family.
+    #[cfg(test)]
+    pub fn of_all() -> Self {
+        Table::with(|_| true)
+    }
+
+    /// The method of that name.
+    pub fn find(&self, name: &str) -> Option<&'static Method> {
+        self.rows.get(name).copied()
+    }
+
+    /// The names of all methods, as `hello-ok` lists them.
+    pub fn methods(&self) -> &[String] {
+        &self.methods
+    }
+
+    /// The names of all events, as `hello-ok` lists them.
+    pub fn events(&self) -> &[String] {
+        &self.events
+    }
 }
 
 /// Whether only nodes may call the method, be it here or not.
 pub fn is_node_only(name: &str) -> bool {
     NODE_ONLY.contains(&name)
-}
-
-/// The names of all methods, as `hello-ok` lists them.
-pub fn names() -> Vec<String> {
-    METHODS.iter().map(|method| method.name.to_owned()).collect()
 }

@@ -1,0 +1,35 @@
+//! What `openclaw.json` says of the embedded gateway's own work, beside who may come in: nodes, the agent, channels.
+//! One file for each part; the keys are the real program's. A wrong value is an error that names its key, and a change
+//! that has one is not taken over.
+
+pub mod nodes;
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::config::{Node, SecretSource};
+use crate::base::{Result, Secret};
+
+pub use nodes::NodeRules;
+
+/// Follows a reference to a secret; `None` where there is nothing.
+pub type Follow<'a> = dyn Fn(&SecretSource) -> Result<Option<Secret>> + 'a;
+
+/// The parts; the default stands for "there is no such file".
+#[derive(Clone, Debug, Default)]
+pub struct Embedded {
+    /// `gateway.nodes`.
+    pub nodes: NodeRules,
+}
+
+impl Embedded {
+    /// Reads the tree of an `openclaw.json`; `file` is how errors speak of it, `follow` leads to its secrets.
+    ///
+    /// # Errors
+    /// [`crate::base::Kind::Config`], code `config_invalid`, with the key; or what is wrong with a secret.
+    pub fn read(root: &Value, file: &Path, _follow: &Follow<'_>) -> Result<Embedded> {
+        let gateway = Node::root(file, "gateway", root).object()?;
+        Ok(Embedded { nodes: NodeRules::read(&gateway)? })
+    }
+}
