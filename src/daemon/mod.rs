@@ -17,6 +17,7 @@ mod control;
 mod driver;
 pub mod evidence;
 mod exposing;
+mod handover;
 pub mod holder;
 mod journal;
 mod kept;
@@ -38,14 +39,12 @@ mod repeats;
 mod setup;
 mod sharing;
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::AsFd;
 
 use tokio::sync::{mpsc, watch};
 
 use crate::base::record::SupervisorStatus;
 use crate::base::{Error, Kind, Result};
-use crate::host::inherit::{CLAIM_VARIABLE, LISTENER_VARIABLE};
 use crate::host::lock::{self, Claim, Outcome};
 use crate::host::{clock, crash, files, inherit, process};
 use crate::link::{address, unix};
@@ -102,7 +101,7 @@ pub async fn run(
     for directory in [&setup.paths.log_dir, &setup.paths.records_dir, &setup.run_dir()] {
         files::private_dir(directory)?;
     }
-    let listener = unix::listen(&setup.socket, setup.inherited.listener.as_deref())?;
+    let listener = unix::listen(&setup.socket, &setup.inherited.listeners)?;
     // A connection that comes while this process becomes another program waits in the queue.
     let door = listener.as_fd().try_clone_to_owned();
     crash::point("socket-made");
@@ -130,28 +129,20 @@ pub async fn run(
     let connections = control.await.unwrap_or_default();
     let claim = match successor {
         None => {
-            files::remove(&setup.socket);
+            // One that the service manager opened is its own, and wakes the next supervisor.
+            if !setup.inherited.lent {
+                files::remove(&setup.socket);
+            }
             drop(claim);
             None
         }
-        Some(program) => Some((program, claim)),
+        Some(successor) => Some((successor, claim)),
     };
     let _ = leaving.send(true);
     let _ = tokio::time::timeout(control::FAREWELL, connections.join_all()).await;
-    if let (Some((program, claim)), Ok(door)) = (claim, door) {
-        return Err(become_successor(&program, &setup.arguments, &claim, &door));
+    if let (Some((successor, claim)), Ok(door)) = (claim, door) {
+        return Err(successor.become_it(&setup, &claim, &door));
     }
     tracing::info!("supervisor ended");
     Ok(())
-}
-
-/// Becomes `program`; where that cannot be, this very program once more, so that somebody watches on.
-fn become_successor(program: &Path, arguments: &[&str], claim: &Claim, door: &OwnedFd) -> Error {
-    tracing::info!(program = %program.display(), "becoming another program");
-    let kept = [(CLAIM_VARIABLE, claim.as_fd()), (LISTENER_VARIABLE, door.as_fd())];
-    let error = process::become_program(program, arguments, &kept);
-    tracing::error!(program = %program.display(), %error, "it cannot be run");
-    let again = process::become_program(&process::own_program(), arguments, &kept);
-    Error::new(Kind::Failed, "reload_failed", "the supervisor could become no program; its gateways serve on")
-        .caused_by(format!("{error}; {again}"))
 }

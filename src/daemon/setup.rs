@@ -7,9 +7,11 @@ use std::time::Duration;
 use super::outer::EXIT_TIMEOUT;
 use crate::base::Result;
 use crate::base::span::Span;
-use crate::host::inherit::{CLAIM_VARIABLE, LISTENER_VARIABLE};
+use crate::host::inherit::{CLAIM_VARIABLE, LENT, LISTENER_VARIABLE, SERVING, STANDING_VARIABLE};
+use crate::host::{inherit, process};
 use crate::link::address;
 use crate::profile::{Environment, SupervisorPaths};
+use crate::service::notice::{self, Notice};
 
 /// The argument of a supervisor that a command begins on demand.
 pub const BACKGROUND: &str = "--background";
@@ -28,6 +30,8 @@ pub struct Setup {
     pub exit_timeout: Option<Duration>,
     /// The arguments that make a program such a supervisor.
     pub arguments: Vec<&'static str>,
+    /// Where its service manager wants to hear of it, and how often.
+    pub notice: Option<Notice>,
     /// What it takes over from the program that this process was before.
     pub inherited: Inherited,
 }
@@ -37,8 +41,31 @@ pub struct Setup {
 pub struct Inherited {
     /// The claim to be the supervisor.
     pub claim: Option<String>,
-    /// The control socket.
-    pub listener: Option<String>,
+    /// What may be the control socket, the likeliest first.
+    pub listeners: Vec<String>,
+    /// Whether the control socket is the service manager's, which opened it.
+    pub lent: bool,
+    /// Whether the service manager has been told that the supervisor serves.
+    pub serving: bool,
+}
+
+impl Inherited {
+    fn of(environment: &Environment) -> Inherited {
+        let told = |name: &str| environment.get(name).map(str::to_owned);
+        let standing = |word: &str| {
+            environment.get(STANDING_VARIABLE).is_some_and(|told| told.split(' ').any(|one| one == word))
+        };
+        let handed_over =
+            notice::handed_over(environment, process::own_pid()).map(|number| number.to_string());
+        let lent: Vec<String> =
+            handed_over.filter(|number| inherit::listening_at(number).is_some()).collect();
+        Inherited {
+            claim: told(CLAIM_VARIABLE),
+            lent: standing(LENT) || !lent.is_empty(),
+            listeners: told(LISTENER_VARIABLE).into_iter().chain(lent).collect(),
+            serving: standing(SERVING),
+        }
+    }
 }
 
 impl Setup {
@@ -48,9 +75,10 @@ impl Setup {
     /// When the environment names no home.
     pub fn new(environment: &Environment) -> Result<Setup> {
         let paths = SupervisorPaths::derive(environment)?;
-        let socket = address::choose(&paths.sockets);
-        let told = |name: &str| environment.get(name).map(str::to_owned);
-        let inherited = Inherited { claim: told(CLAIM_VARIABLE), listener: told(LISTENER_VARIABLE) };
+        let inherited = Inherited::of(environment);
+        // Where we listen already, or the service manager for us, is where we are.
+        let there = inherited.listeners.iter().find_map(|number| inherit::listening_at(number));
+        let socket = there.unwrap_or_else(|| address::choose(&paths.sockets));
         let exit_timeout = environment.get(EXIT_TIMEOUT).and_then(|text| text.parse::<Span>().ok());
         let exit_timeout = exit_timeout.map(|span| span.0);
         Ok(Setup {
@@ -58,6 +86,7 @@ impl Setup {
             paths,
             socket,
             arguments: vec!["supervisor", "run"],
+            notice: Notice::of(environment, process::own_pid()),
             inherited,
             exit_timeout,
         })

@@ -39,6 +39,12 @@ pub fn slept() -> Duration {
     system::slept()
 }
 
+/// The steady clock's count, in microseconds, as a service manager on this machine reads it too.
+pub fn steady_us() -> u64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map(Duration::from);
+    now.map_or(0, |since| since.as_micros() as u64)
+}
+
 /// Stands still for `time`, on a thread that may.
 pub fn pause(time: Duration) {
     let _ = nix::poll::poll(

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::files;
 
@@ -37,6 +37,13 @@ fn borrowed(descriptor: RawFd) -> BorrowedFd<'static> {
 /// The variable that carries the number of a supervisor's listening socket.
 pub const LISTENER_VARIABLE: &str = "OPENCLAW_LISTENER_FD";
 
+/// The variable that tells a supervisor how far the program before it had come: words of the two below.
+pub const STANDING_VARIABLE: &str = "OPENCLAW_SUPERVISOR_STANDING";
+/// The service manager has been told that the supervisor serves.
+pub const SERVING: &str = "serving";
+/// The socket was opened by the service manager, and stays when the supervisor ends.
+pub const LENT: &str = "lent";
+
 /// The claim on `state_dir` that `value` names, taken over; `None` when it names anything else.
 pub fn take_claim(value: &str, state_dir: &Path) -> Option<File> {
     is_claim_on(value, state_dir).then(|| take(value)).flatten().map(File::from)
@@ -53,6 +60,13 @@ pub fn take_listener(value: &str, path: &Path) -> Option<UnixListener> {
         std::mem::forget(listener);
         None
     }
+}
+
+/// Where the socket listens that `value` is the number of; `None` when it is none with a file.
+pub fn listening_at(value: &str) -> Option<PathBuf> {
+    let number = value.parse::<RawFd>().ok().filter(|number| *number > 2)?;
+    let socket = UnixListener::from(borrowed(number).try_clone_to_owned().ok()?);
+    socket.local_addr().ok()?.as_pathname().map(Path::to_path_buf)
 }
 
 fn take(value: &str) -> Option<OwnedFd> {

@@ -21,6 +21,7 @@ pub mod interface;
 pub mod lineage;
 pub mod lock;
 pub mod mounts;
+pub mod notify;
 pub mod orphan;
 pub mod output;
 pub mod process;
@@ -33,6 +34,7 @@ pub mod socket;
 pub mod tail;
 pub mod trace;
 pub mod tree;
+pub mod turnover;
 pub mod units;
 
 #[cfg(target_os = "linux")]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,6 +23,7 @@ use super::clock::Stopwatch;
 use super::confine::{self, Ruleset};
 use super::inherit::CLAIM_VARIABLE;
 use super::lock::Claim;
+use super::notify::{LISTEN_VARIABLES, NOTIFY_VARIABLES};
 use super::system;
 use super::tree::MARK_VARIABLE;
 use crate::base::record::{Holder, HolderKind};
@@ -104,20 +105,6 @@ pub fn exec(argv: &[OsString], environment: &BTreeMap<String, String>) -> io::Er
     }
 }
 
-/// Replaces this process by `program` with `arguments` and this process's environment; `kept` stay open, each under
-/// the variable that tells its number. Returns only when that failed.
-pub fn become_program(program: &Path, arguments: &[&str], kept: &[(&str, BorrowedFd<'_>)]) -> io::Error {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    for (variable, descriptor) in kept {
-        if let Err(errno) = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())) {
-            return errno.into();
-        }
-        command.env(variable, descriptor.as_raw_fd().to_string());
-    }
-    command.exec()
-}
-
 /// Longest answer of a program about itself that is read, in bytes.
 const ANSWER_MAX: usize = 64 * 1024;
 
@@ -138,6 +125,7 @@ pub fn output_of(
         argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    without_manager(&mut command);
     if let Some(environment) = environment {
         command.env_clear().envs(environment);
     }
@@ -181,7 +169,7 @@ pub fn spawn_detached(argv: &[OsString], report: OwnedFd, log: File) -> io::Resu
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/").stdin(Stdio::null()).stdout(report).stderr(log);
     // Started from within a gateway it must not count to that gateway's run.
-    command.env_remove(MARK_VARIABLE).env_remove(CLAIM_VARIABLE);
+    without_manager(command.env_remove(MARK_VARIABLE).env_remove(CLAIM_VARIABLE));
     // SAFETY: setsid(2) and close_range(2) are async-signal-safe and touch no memory.
     #[allow(unsafe_code)]
     unsafe {
@@ -192,6 +180,13 @@ pub fn spawn_detached(argv: &[OsString], report: OwnedFd, log: File) -> io::Resu
         });
     }
     Ok(command.spawn()?.id())
+}
+
+/// Keeps from a child by what a service manager speaks to this process.
+fn without_manager(command: &mut Command) {
+    for name in NOTIFY_VARIABLES.iter().chain(&LISTEN_VARIABLES) {
+        command.env_remove(name);
+    }
 }
 
 /// How often `pid` has had the processor by now, where the system tells: a process that is stopped has no turns.

@@ -106,11 +106,11 @@ fn broken(error: LinesCodecError) -> Error {
 }
 
 /// Listens at `path`, mode 0600. The caller holds the supervisor's claim, so a file that is there is a
-/// leftover and is replaced; unless it belongs to the socket whose descriptor `inherited` names.
+/// leftover and is replaced; unless it belongs to a socket whose descriptor one of `inherited` names.
 ///
 /// # Errors
 /// [`Kind::Config`] `socket_path_too_long` or `socket_unusable`.
-pub fn listen(path: &Path, inherited: Option<&str>) -> Result<UnixListener> {
+pub fn listen(path: &Path, inherited: &[String]) -> Result<UnixListener> {
     let length = path.as_os_str().len();
     if length > SOCKET_PATH_MAX {
         return Err(Error::new(
@@ -123,7 +123,7 @@ pub fn listen(path: &Path, inherited: Option<&str>) -> Result<UnixListener> {
         )
         .remedy("set XDG_RUNTIME_DIR or XDG_STATE_HOME to a shorter directory"));
     }
-    let inherited = inherited.and_then(|value| inherit::take_listener(value, path));
+    let inherited = inherited.iter().find_map(|value| inherit::take_listener(value, path));
     let listener = match inherited {
         Some(listener) => listener.set_nonblocking(true).and_then(|()| UnixListener::from_std(listener)),
         None => {
@@ -155,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_path_that_is_too_long_is_refused_by_name() {
-        let error = listen(Path::new(&format!("/tmp/{}", "x".repeat(120))), None).unwrap_err();
+        let error = listen(Path::new(&format!("/tmp/{}", "x".repeat(120))), &[]).unwrap_err();
         assert_eq!((error.code(), error.kind()), ("socket_path_too_long", Kind::Config));
     }
 
@@ -164,9 +164,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.sock");
         assert!(Wire::connect(&path).await.unwrap().is_none());
-        drop(listen(&path, None).unwrap());
+        drop(listen(&path, &[]).unwrap());
         assert!(Wire::connect(&path).await.unwrap().is_none(), "the file is there, nobody listens");
-        let _listener = listen(&path, None).unwrap();
+        let _listener = listen(&path, &[]).unwrap();
         assert!(Wire::connect(&path).await.unwrap().is_some());
     }
 }

@@ -47,7 +47,7 @@ const HOST_LOCK: &str = "OPENCLAW_HOST_LOCK";
 
 /// Variables that no manifest can let through: they pin the profile, carry its credentials, or claim another
 /// supervisor.
-const RESERVED: [&str; 16] = [
+const RESERVED: [&str; 17] = [
     "INVOCATION_ID",
     "JOURNAL_STREAM",
     "LISTEN_FDS",
@@ -63,6 +63,7 @@ const RESERVED: [&str; 16] = [
     "OPENCLAW_WORKSPACE_DIR",
     "SYSTEMD_EXEC_PID",
     "WATCHDOG_PID",
+    "WATCHDOG_USEC",
     "XPC_SERVICE_NAME",
 ];
 

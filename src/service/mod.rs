@@ -5,6 +5,7 @@
 mod container;
 mod entry;
 pub mod launchd;
+pub mod notice;
 mod prefix;
 mod quoting;
 mod runner;

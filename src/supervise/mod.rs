@@ -2,7 +2,8 @@
 //! long to wait and when to give up, `echo` whether it always dies of the same, `sweep` the end of a run, `watch`
 //! whether one that was ready still does anything, `memory` whether it uses too much, `budget` the end within a service
 //! manager's patience, `probation` what becomes of files that keep it from booting, `fleet` all of them with their
-//! orders, `admission` who may be launched now, `alarm` what people are told of, `order` who comes after whom.
+//! orders, `admission` who may be launched now, `alarm` what people are told of, `order` who comes after whom, `outlook`
+//! what a service manager is to know of the whole.
 //! Nothing here knows a clock, a process or a generator of random numbers: moments and jitter are handed in,
 //! and what shall be done comes back as data for the driver.
 
@@ -14,6 +15,7 @@ pub mod fleet;
 pub mod instance;
 pub mod memory;
 pub mod order;
+pub mod outlook;
 pub mod policy;
 pub mod probation;
 pub mod record;

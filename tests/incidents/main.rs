@@ -50,6 +50,8 @@ mod e2_cheap_calls;
 mod f6_tailnet;
 mod f7_tls;
 mod foreground;
+mod g6_notify;
+mod g6_systemd;
 mod h2_binds;
 mod h2_reload;
 mod i1_lockout;

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::gateway_access::{self, Watched};
+use super::gateway_notice::{self, Ear};
 use super::supervisor_run::stop_signal;
 use crate::access::own_tls::own_tls;
 use crate::base::exposure::ExposureRecord;
@@ -14,7 +15,7 @@ use crate::base::record::Runtime;
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, block_on, chosen, survey};
 use crate::daemon::{self, Chosen, Held, Occasion, binding};
-use crate::gateway::{self, Exposing, Limits, LogFile, LogLayer, Options, Pace, Reload, Tls};
+use crate::gateway::{Exposing, Limits, LogFile, LogLayer, Options, Pace, Reload, Tls};
 use crate::host::confine as kernel;
 use crate::host::inherit::{self, CLAIM_VARIABLE};
 use crate::host::lock::{self, Claim, Record};
@@ -71,7 +72,12 @@ pub fn run(context: &Context, port: Option<u16>, bind: Option<Bind>) -> Result<(
     confine(context, &held)?;
     match chosen {
         Chosen::Embedded => embedded(context, &registry, profile, &flags),
-        Chosen::Openclaw(_) | Chosen::Command => become_it(profile, &argv, &environment, &cleared.claims),
+        Chosen::Openclaw(_) | Chosen::Command => {
+            if let Some(ear) = Ear::of(&context.environment) {
+                ear.hand_over("cleared; the gateway is a program that says nothing here");
+            }
+            become_it(profile, &argv, &environment, &cleared.claims)
+        }
     }
 }
 
@@ -135,7 +141,10 @@ fn embedded(context: &Context, registry: &Registry<'_>, profile: &Profile, flags
         limits: Limits::default(),
         ready: None,
     };
-    block_on(async { gateway::run(options, stop_signal()?).await }).map_err(|error| match error.code() {
+    let ear = Ear::of(&context.environment);
+    block_on(async { gateway_notice::serve(options, stop_signal()?, ear).await }).map_err(|error| match error
+        .code()
+    {
         // Free at the look, taken at the bind: whoever came between is named as at the look.
         "port_in_use" => daemon::port_taken(profile).unwrap_or(error),
         _ => error,

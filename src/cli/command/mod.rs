@@ -19,6 +19,7 @@ mod exec;
 pub(super) mod gateway_access;
 mod gateway_call;
 mod gateway_logs;
+mod gateway_notice;
 mod gateway_power;
 mod gateway_probe;
 mod gateway_run;

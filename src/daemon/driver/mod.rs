@@ -6,6 +6,7 @@ mod alarm;
 mod clock;
 mod containing;
 mod ending;
+mod herald;
 mod lockout;
 mod rearm;
 mod runs;
@@ -23,9 +24,11 @@ pub use lockout::Lockout;
 pub use rearm::Given;
 
 use clock::Clock;
+use herald::Herald;
 
 use super::Setup;
 use super::alert::Desk;
+use super::handover::Handover;
 use super::journal::Journal;
 use super::live::Live;
 use super::mailbox::{Note, Order, Orders, Verb};
@@ -67,6 +70,8 @@ pub struct Driver {
     outer: Option<Outer>,
     ending: Option<Ending>,
     containment: Containment,
+    /// The way to the service manager that started us, where one wants to hear of us.
+    herald: Option<Herald>,
 }
 
 impl Driver {
@@ -102,16 +107,19 @@ impl Driver {
             outer: None,
             ending: None,
             containment: containing::enter(),
+            herald: None,
         };
         Ok((driver, orders))
     }
 
     /// Runs until the end is asked for, on `stop` or by an order, and every gateway has ended, or there is no more
     /// time for that; or until another program is to go on, which is returned.
-    pub async fn run(mut self, mut stop: mpsc::UnboundedReceiver<()>) -> Option<PathBuf> {
+    pub async fn run(mut self, mut stop: mpsc::UnboundedReceiver<()>) -> Option<Handover> {
         self.look_outside();
         self.resume();
+        self.begin_to_tell();
         while !self.fleet.drained() && self.successor.is_none() && !self.is_late() {
+            self.tell_manager();
             let due = self.timers.values().map(|(_, at)| *at).min();
             // A timer of tokio's takes a millisecond at least; what is due needs none.
             if due.is_some_and(|at| at <= self.now()) {
@@ -119,7 +127,7 @@ impl Driver {
                 continue;
             }
             let due = due.into_iter().chain(self.leave_by()).chain(self.fleet.next_admission()).min();
-            let wake = self.clock.arm(due, self.next_round());
+            let (wake, word) = (self.clock.arm(due, self.next_round()), self.next_word());
             tokio::select! {
                 _ = self.children.recv() => self.reap(),
                 Some(note) = self.inbox.recv() => self.take(note),
@@ -129,15 +137,18 @@ impl Driver {
                     self.tell_of_stops();
                 }
                 () = sleep_until(self.next_look), if self.has_given_up() => self.look_at_given_up(),
+                // The next turn begins with the word.
+                () = sleep_until(word.unwrap_or(self.next_look)), if word.is_some() => {}
                 Some(()) = stop.recv() => self.asked_to_end(),
             }
         }
         self.drop_all_alerts();
         self.journal.flush().await;
-        if self.successor.is_none() {
+        let Some(program) = self.successor.take() else {
             self.containment.leave();
-        }
-        self.successor
+            return None;
+        };
+        Some(Handover { program, serving: self.tell_of_successor() })
     }
 
     /// The last of a row of starts is over: what they needed is not kept.
