@@ -25,6 +25,7 @@ use super::tailnet::Front;
 use super::throttle::{Party, Throttle};
 use crate::base::Moment;
 use crate::host::clock::{self, Stopwatch};
+use crate::link::web::Web;
 use crate::profile::Embedded;
 use crate::wire::frame::StateVersion;
 use crate::wire::limits;
@@ -78,6 +79,8 @@ pub struct Hub {
     pub table: Table,
     /// What it remembers.
     pub store: Store,
+    /// How it asks servers of the web.
+    pub web: Web,
     /// This life of the process.
     pub boot_id: String,
     /// Its side towards the tailnet, where it has one.
@@ -107,6 +110,7 @@ impl Hub {
         Rc::new(Hub {
             table: Table::of(&options),
             store,
+            web: Web::default(),
             boot_id: Uuid::new_v4().to_string(),
             front: options.tailnet.clone().map(Front::new),
             load: RefCell::default(),

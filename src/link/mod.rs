@@ -1,5 +1,5 @@
 //! Streams that carry frames: the control socket's lines, WebSocket with and without TLS, plain HTTP for the health
-//! paths.
+//! paths, and questions to servers of the web.
 
 pub mod address;
 pub mod forward;
@@ -10,4 +10,5 @@ pub mod stream;
 pub mod tailnet;
 pub mod tls;
 pub mod unix;
+pub mod web;
 pub mod ws;
