@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::access::{Access, Reload, Settings};
 use super::admission::Peer;
+use super::agent::Agent;
 use super::connection::Connection;
 use super::load::Load;
 use super::machine;
@@ -20,6 +21,7 @@ use super::options::Options;
 use super::origin;
 use super::presence::Presence;
 use super::scope;
+use super::sessions::Sessions;
 use super::store::Store;
 use super::tailnet::Front;
 use super::throttle::{Party, Throttle};
@@ -79,6 +81,10 @@ pub struct Hub {
     pub table: Table,
     /// What it remembers.
     pub store: Store,
+    /// Who hears of sessions.
+    pub sessions: Sessions,
+    /// Who answers.
+    pub agent: Agent,
     /// How it asks servers of the web.
     pub web: Web,
     /// This life of the process.
@@ -110,6 +116,8 @@ impl Hub {
         Rc::new(Hub {
             table: Table::of(&options),
             store,
+            sessions: Sessions::default(),
+            agent: Agent::default(),
             web: Web::default(),
             boot_id: Uuid::new_v4().to_string(),
             front: options.tailnet.clone().map(Front::new),

@@ -13,10 +13,12 @@
 //! | `hub`, `presence`, `load` | what all connections share |
 //! | `connection` | one of them, as the others see it |
 //! | `store` | what is remembered |
+//! | `sessions`, `agent` | what is said, and who answers |
 //! | `door`, `tailnet` | through which listener a connection came, and the one that Tailscale leads to |
 
 mod access;
 mod admission;
+pub mod agent;
 mod asker;
 mod certificate;
 mod connect;
@@ -38,6 +40,7 @@ mod origin;
 mod presence;
 mod scope;
 mod session;
+pub mod sessions;
 mod shape;
 pub mod store;
 mod tailnet;
@@ -82,6 +85,7 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
     }
     LocalSet::new()
         .run_until(async {
+            agent::tidy(&hub).await;
             let ticker = spawn_local(ticker::run(Rc::clone(&hub)));
             let exposing = spawn_local(tailnet::run(Rc::clone(&hub)));
             if let Some(ready) = ready {
