@@ -95,7 +95,7 @@ fn unit(command: &Command) -> Unit {
         | Command::Host(_)
         | Command::Link(_)
         | Command::Completions { .. }
-        | Command::Man
+        | Command::Man { .. }
         | Command::Gateway(Later(Gateway::Run { .. } | Gateway::Stop | Gateway::Restart)) => Unit::Seconds,
         Command::Gateway(_)
         | Command::Health(_)

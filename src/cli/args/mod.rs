@@ -135,7 +135,13 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
+    /// Print a manual page: the program's, or that of one command
     #[command(hide = true)]
-    Man,
+    Man {
+        /// The command
+        command: Option<String>,
+        /// Print the names of the commands that have a page instead
+        #[arg(long, conflicts_with = "command")]
+        names: bool,
+    },
 }

@@ -113,10 +113,25 @@ fn with_names(command: clap::Command, names: &Arc<[ProfileName]>) -> clap::Comma
     command.mut_subcommands(|command| with_names(command, names))
 }
 
-/// Prints the manual page.
-pub fn man(context: &Context) -> Result<()> {
+/// Prints the manual page of the program, or of one command; or which commands have one.
+pub fn man(context: &Context, command: Option<&str>, names: bool) -> Result<()> {
+    let whole = definition();
+    if names {
+        let shown = whole.get_subcommands().filter(|command| !command.is_hide_set());
+        let names: Vec<&str> = shown.map(clap::Command::get_name).filter(|name| *name != "help").collect();
+        context.render.text(&(names.join("\n") + "\n"));
+        return Ok(());
+    }
+    let page = match command {
+        None => whole,
+        Some(name) => whole.find_subcommand(name).cloned().ok_or_else(|| {
+            let what = format!("there is no command `{name}`, and no manual page of it");
+            Error::new(Kind::Usage, "usage", what).remedy("openclaw man --names")
+        })?,
+    };
+    let title = command.map_or_else(|| NAME.to_owned(), |command| format!("{NAME}-{command}"));
     let mut text = Vec::new();
-    clap_mangen::Man::new(definition()).render(&mut text).map_err(|error| {
+    clap_mangen::Man::new(page).title(&title).render(&mut text).map_err(|error| {
         Error::new(Kind::Failed, "man_failed", "the manual page cannot be made").caused_by(error)
     })?;
     context.render.text(&String::from_utf8_lossy(&text));

@@ -129,7 +129,7 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Config(Later(at)) => block_on(config_get::run(context, &at.verb)),
         Command::Link(Later(Link::Run)) => link_run::run(context),
         Command::Completions { shell } => completions::completions(context, shell),
-        Command::Man => completions::man(context),
+        Command::Man { command, names } => completions::man(context, command.as_deref(), names),
     }
 }
 
