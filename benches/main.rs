@@ -8,6 +8,7 @@
 mod call;
 mod crowd;
 mod fleet;
+mod gateway;
 mod health;
 mod killed;
 mod links;
@@ -50,13 +51,14 @@ fn main() -> ExitCode {
 type Part = (&'static str, fn() -> Outcome<Vec<Row>>);
 
 /// All parts, in the order of the table.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("home", one_home),
     ("verbs", || Ok(verbs::rows(&World::new()?))),
     ("fleet", || Ok(fleet::rows(&World::new()?))),
     ("killed", || Ok(killed::rows())),
     ("storm", || Ok(storm::rows())),
     ("links", links::rows),
+    ("gateway", || Ok(gateway::rows(&World::new()?))),
 ];
 
 /// Measures the parts that are asked for, or everything.

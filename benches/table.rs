@@ -13,6 +13,10 @@ pub type Outcome<T> = Result<T, String>;
 pub enum Unit {
     /// Milliseconds.
     Ms,
+    /// Microseconds.
+    Us,
+    /// Kilobytes.
+    KB,
     /// Megabytes.
     MB,
     /// Times a second.
@@ -78,6 +82,8 @@ impl Row {
     fn number(&self, value: &Outcome<f64>) -> String {
         match (value, self.unit) {
             (Ok(value), Unit::Ms) => format!("{value:.2} ms"),
+            (Ok(value), Unit::Us) => format!("{value:.1} µs"),
+            (Ok(value), Unit::KB) => format!("{value:.1} KB"),
             (Ok(value), Unit::MB) => format!("{value:.1} MB"),
             (Ok(value), Unit::PerSecond) => format!("{value:.2} /s"),
             (Ok(value), Unit::MsPerSecond) => format!("{value:.3} ms/s"),
@@ -110,6 +116,8 @@ impl Row {
         let bound = match (self.bound, self.unit) {
             (Bound::None, _) => String::new(),
             (Bound::AtMost(limit), Unit::Ms) => format!("<= {limit} ms"),
+            (Bound::AtMost(limit), Unit::Us) => format!("<= {limit} µs"),
+            (Bound::AtMost(limit), Unit::KB) => format!("<= {limit} KB"),
             (Bound::AtMost(limit), Unit::MB) => format!("<= {limit} MB"),
             (Bound::AtMost(limit), Unit::PerSecond) => format!("<= {limit} /s"),
             (Bound::AtMost(limit), Unit::MsPerSecond) => format!("<= {limit} ms/s"),

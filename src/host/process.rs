@@ -15,6 +15,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::{Pid, Uid, User};
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
@@ -205,6 +206,15 @@ pub fn settle() {
     system::keep_one_heap();
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     system::close_on_exec_from(3);
+}
+
+/// Lets this process hold as many files as it may: a thousand clients are a thousand sockets, and the usual limit is
+/// kept low for programs of another time.
+pub fn raise_file_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where it cannot be raised, the old one holds.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 /// Gives memory back to the system that a burst of work needed and nobody uses now.

@@ -115,6 +115,7 @@ fn become_it(
 
 fn embedded(context: &Context, registry: &Registry<'_>, profile: &Profile, flags: &Flags) -> Result<()> {
     process::settle();
+    process::raise_file_limit();
     // What a supervisor cleared is looked at once more: this process is the one that binds.
     let addresses = binding::addresses(registry, profile, Runtime::Embedded)?;
     let settings = gateway_access::settings(registry, profile)?;
