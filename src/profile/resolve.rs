@@ -154,8 +154,7 @@ pub fn resolve(
         port,
         port_source,
         block: PortBlock::at(port),
-        // Loopback is always said aloud: in a container the real program would listen on every address.
-        bind: flags.bind.or(written.bind).or(config.bind).unwrap_or(Bind::Loopback),
+        bind: bind_of(written.bind, config, flags, &mut warnings),
         custom_bind_host: config.custom_bind_host.clone(),
         tailnet: Tailnet::resolved(config, written.tailnet_port, written.tailnet_path),
         tls: config.tls.enabled,
@@ -167,6 +166,25 @@ pub fn resolve(
         remote,
         warnings,
     })
+}
+
+/// Where the gateway listens.
+fn bind_of(
+    kept: Option<Bind>,
+    config: &GatewayConfig,
+    flags: &Flags,
+    warnings: &mut Vec<String>,
+) -> Bind {
+    if let (Some(kept), Some(other)) = (kept, config.bind)
+        && kept != other
+    {
+        let (kept, other) = (kept.as_str(), other.as_str());
+        warnings.push(format!(
+            "gateway.bind is `{other}` in openclaw.json and `{kept}` in the manifest, which counts"
+        ));
+    }
+    // Loopback is always said aloud: in a container the real program would listen on every address.
+    flags.bind.or(kept).or(config.bind).unwrap_or(Bind::Loopback)
 }
 
 /// The gateway's port and who decided it (OPENCLAW.md 1.5, with the manifest in its place).
@@ -326,6 +344,17 @@ mod tests {
         }
         let both = resolved("work", manifest, config, None, &[]);
         assert!(both.warnings[0].contains("4 in openclaw.json and 3 in the manifest"), "{:?}", both.warnings);
+    }
+
+    #[test]
+    fn a_bind_that_the_manifest_overrules_is_told() {
+        let told = |config| {
+            let profile = resolved("work", Some("gateway.bind = \"loopback\""), config, None, &[]);
+            (profile.bind, profile.warnings.len())
+        };
+        assert_eq!(told("{gateway: {bind: 'lan'}}"), (Bind::Loopback, 1));
+        assert_eq!(told("{gateway: {bind: 'loopback'}}"), (Bind::Loopback, 0));
+        assert_eq!(told("{}"), (Bind::Loopback, 0));
     }
 
     #[test]
