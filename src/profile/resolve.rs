@@ -169,12 +169,7 @@ pub fn resolve(
 }
 
 /// Where the gateway listens.
-fn bind_of(
-    kept: Option<Bind>,
-    config: &GatewayConfig,
-    flags: &Flags,
-    warnings: &mut Vec<String>,
-) -> Bind {
+fn bind_of(kept: Option<Bind>, config: &GatewayConfig, flags: &Flags, warnings: &mut Vec<String>) -> Bind {
     if let (Some(kept), Some(other)) = (kept, config.bind)
         && kept != other
     {

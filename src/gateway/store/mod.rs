@@ -1,6 +1,7 @@
 //! The gateway's store: one SQLite file that one thread owns, so that there is one writer and the event loop never
 //! waits for a disk. Writes that come together share one commit; each is answered after it, so what was acknowledged
-//! survives `kill -9` and, since every commit is synced, a power cut.
+//! survives `kill -9` and, since every commit is synced, a power cut. A disk that is full or cannot be written keeps
+//! no gateway from its work: what needs the store fails, and works again once there is room.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -21,15 +22,16 @@ const MIGRATIONS: &[&str] = &[include_str!("003_sessions.sql")];
 const BATCH_MAX: usize = 256;
 /// How long another process's lock is waited for; only a copy or an inspection of the file holds one.
 const BUSY: Duration = Duration::from_secs(5);
-/// Form of the file, `PRAGMA user_version`, that is newer than this program.
-const NEWER: &str = "was written by a newer version";
+/// Code of the error about a file whose form, `PRAGMA user_version`, is newer than this program.
+const NEWER: &str = "store_newer";
 
+type Look = Box<dyn FnOnce(Option<&Connection>) + Send>;
 type Work = Box<dyn FnOnce(&Connection) -> bool + Send>;
 
 /// What the thread is asked for.
 enum Job {
     /// Looks; sees everything that was written before it.
-    Read(Box<dyn FnOnce(&Connection) + Send>),
+    Read(Look),
     /// Changes, inside the transaction of its batch; false undoes what it did. The second part answers, after the commit.
     Write(Work, Box<dyn FnOnce(bool) + Send>),
 }
@@ -42,31 +44,25 @@ pub struct Store {
 
 impl Store {
     /// Opens the store in `file`, makes it where there is none and brings an older one to the newest form. A file that
-    /// is damaged is set aside beside it, whole, and an empty one takes its place: a rescue gateway has to start.
+    /// is damaged is set aside beside it, whole, and an empty one takes its place: a rescue gateway has to start. So has
+    /// one without room on its disk; then opening is tried anew whenever something is to be read or written.
     ///
     /// # Errors
-    /// [`Kind::Failed`], code `store_unusable`: the file cannot be opened or written, or is of a newer version.
+    /// [`Kind::Config`], code `store_newer`: the file is of a newer version.
     pub fn open(file: &Path) -> Result<Store> {
         Store::with(file, MIGRATIONS)
     }
 
     fn with(file: &Path, migrations: &'static [&'static str]) -> Result<Store> {
-        if let Some(folder) = file.parent() {
-            files::private_dir(folder)?;
+        let mut room = Room { file: file.into(), migrations, connection: None };
+        match room.enter() {
+            Ok(_) => {}
+            Err(error) if error.code() == NEWER => return Err(error),
+            Err(error) => tracing::error!(target: "gateway/store", "nothing is remembered for now: {error}"),
         }
-        files::open_append(file)?;
-        let connection = match prepare(file, migrations) {
-            Ok(connection) => connection,
-            Err(error) if is_damage(&error) => {
-                let aside = set_aside(file)?;
-                tracing::error!(target: "gateway/store", kept = %aside.display(), "the store is damaged and begins anew: {error}");
-                prepare(file, migrations).map_err(|error| unusable(file, &error))?
-            }
-            Err(error) => return Err(unusable(file, &error)),
-        };
         let (jobs, asked) = mpsc::channel();
         let named = thread::Builder::new().name("store".into());
-        named.spawn(move || serve(connection, &asked)).map_err(|error| {
+        named.spawn(move || serve(room, &asked)).map_err(|error| {
             Error::new(Kind::Failed, "store_unusable", "no thread can be had for the store").caused_by(error)
         })?;
         Ok(Store { jobs })
@@ -83,10 +79,11 @@ impl Store {
         let (answer, found) = oneshot::channel();
         let asked = self.jobs.send(Job::Read(Box::new(move |connection| {
             // Who does not wait any more needs no answer.
-            let _ = answer.send(job(connection));
+            let _ = answer.send(connection.map(job));
         })));
         match (asked, found.await) {
-            (Ok(()), Ok(result)) => result.map_err(|error| told(&error)),
+            (Ok(()), Ok(Some(result))) => result.map_err(|error| told(&error)),
+            (Ok(()), Ok(None)) => Err(Fault::new(fault::UNAVAILABLE, "the store cannot be read now")),
             _ => Err(ended()),
         }
     }
@@ -113,9 +110,49 @@ impl Store {
         });
         match (self.jobs.send(Job::Write(work, tell)), found.await) {
             (Ok(()), Ok(Some(result))) => result.map_err(|error| told(&error)),
-            (Ok(()), Ok(None)) => Err(Fault::new(fault::UNAVAILABLE, "the store could not be written")),
+            (Ok(()), Ok(None)) => Err(Fault::new(fault::UNAVAILABLE, "the store cannot be written now")),
             _ => Err(ended()),
         }
+    }
+}
+
+/// The file, and the connection to it while it can be used.
+struct Room {
+    file: PathBuf,
+    migrations: &'static [&'static str],
+    connection: Option<Connection>,
+}
+
+impl Room {
+    /// The connection, opened now where it is not.
+    fn enter(&mut self) -> Result<&mut Connection> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => open(&self.file, self.migrations)?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// The same; why it cannot be had stands in the log.
+    fn try_enter(&mut self) -> Option<&mut Connection> {
+        self.enter().map_err(|error| tracing::error!(target: "gateway/store", "{error}")).ok()
+    }
+}
+
+fn open(file: &Path, migrations: &[&str]) -> Result<Connection> {
+    if let Some(folder) = file.parent() {
+        files::private_dir(folder)?;
+    }
+    // SQLite would make it readable for others.
+    files::open_append(file)?;
+    match prepare(file, migrations) {
+        Ok(connection) => Ok(connection),
+        Err(error) if is_damage(&error) => {
+            let aside = set_aside(file)?;
+            tracing::error!(target: "gateway/store", kept = %aside.display(), "the store is damaged and begins anew: {error}");
+            prepare(file, migrations).map_err(|error| unusable(file, &error))
+        }
+        Err(error) => Err(unusable(file, &error)),
     }
 }
 
@@ -138,8 +175,8 @@ fn prepare(file: &Path, migrations: &[&str]) -> rusqlite::Result<Connection> {
 fn migrate(connection: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()> {
     let form: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if form > migrations.len() {
-        let misuse = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_SCHEMA);
-        return Err(rusqlite::Error::SqliteFailure(misuse, Some(NEWER.into())));
+        let newer = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_SCHEMA);
+        return Err(rusqlite::Error::SqliteFailure(newer, Some(format!("its form {form} is not known"))));
     }
     for (done, step) in migrations.iter().enumerate().skip(form) {
         let transaction = connection.transaction()?;
@@ -176,18 +213,21 @@ fn set_aside(file: &Path) -> Result<PathBuf> {
 }
 
 /// Does what is asked until nobody is left who could ask.
-fn serve(mut connection: Connection, asked: &mpsc::Receiver<Job>) {
+fn serve(mut room: Room, asked: &mpsc::Receiver<Job>) {
     let mut next = asked.recv().ok();
     while let Some(job) = next.take() {
         match job {
-            Job::Read(read) => read(&connection),
-            Job::Write(work, tell) => next = write_together(&mut connection, (work, tell), asked),
+            Job::Read(read) => read(room.try_enter().map(|connection| &*connection)),
+            Job::Write(work, tell) => match room.try_enter() {
+                Some(connection) => next = write_together(connection, (work, tell), asked),
+                None => tell(false),
+            },
         }
         if next.is_none() {
             next = asked.recv().ok();
         }
     }
-    if let Err((_, error)) = connection.close() {
+    if let Some(Err((_, error))) = room.connection.map(Connection::close) {
         tracing::warn!(target: "gateway/store", "closed with {error}");
     }
 }
@@ -236,10 +276,13 @@ fn ended() -> Fault {
 }
 
 fn unusable(file: &Path, error: &rusqlite::Error) -> Error {
-    let remedy =
-        "make room and see that this user may write there; a file of a newer version needs that version";
-    let what = format!("{} cannot be used: {error}", file.display());
-    Error::new(Kind::Failed, "store_unusable", what).remedy(remedy)
+    let file = file.display();
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::SchemaChanged) {
+        let what = format!("{file} was written by a newer version of this program: {error}");
+        return Error::new(Kind::Config, NEWER, what).remedy("run that version, or move the file away");
+    }
+    let remedy = "make room on the disk and see that this user may write there";
+    Error::new(Kind::Failed, "store_unusable", format!("{file} cannot be used: {error}")).remedy(remedy)
 }
 
 #[cfg(test)]
@@ -279,8 +322,20 @@ mod tests {
             newer.read(|db| db.query_row("SELECT at FROM notes", [], |row| row.get(0))).await.unwrap();
         assert_eq!((at, count(&newer).await), (0, 1));
         let refused = Store::with(&file, &[FIRST]).unwrap_err();
-        assert_eq!(refused.code(), "store_unusable");
-        assert!(refused.message().contains(NEWER), "{refused}");
+        assert_eq!(refused.code(), NEWER);
+    }
+
+    #[tokio::test]
+    async fn a_place_that_cannot_be_written_is_tried_again() {
+        let home = tempfile::tempdir().unwrap();
+        // A file where the folder is to be: nothing can be made below it, whoever tries.
+        let (folder, file) = (home.path().join("deep"), home.path().join("deep/store.sqlite"));
+        files::write_atomic(&folder, "in the way").unwrap();
+        let store = Store::with(&file, &[FIRST]).unwrap();
+        assert_eq!(add(&store, "a").await.unwrap_err().code, fault::UNAVAILABLE);
+        files::remove(&folder);
+        add(&store, "a").await.unwrap();
+        assert_eq!(count(&store).await, 1);
     }
 
     #[tokio::test]
