@@ -1,9 +1,12 @@
 //! Who gets in and with what (OPENCLAW.md 4.3, 4.6, 4.8, 5.2): a pure decision over the parameters of
 //! `connect`, the place the peer speaks from and how this gateway authenticates.
 
+use std::net::IpAddr;
+
 use serde_json::json;
 
 use super::access::Access;
+use super::devices::{self, Book};
 use super::options::Auth;
 use super::origin;
 use crate::wire::device::{self, Doubt};
@@ -12,6 +15,8 @@ use crate::wire::{ConnectParams, Fault, fault, limits};
 /// Where the peer speaks from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
+    /// The address that asks, for whomever it does.
+    pub ip: IpAddr,
     /// Whether it is a program on this machine.
     pub local: bool,
     /// The web page that it speaks for.
@@ -56,6 +61,31 @@ impl Role {
     }
 }
 
+/// What opened a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// Nothing: none is asked for.
+    #[default]
+    None,
+    /// The shared token.
+    Token,
+    /// The shared password.
+    Password,
+    /// The word of a trusted proxy.
+    TrustedProxy,
+    /// The word of Tailscale.
+    Tailscale,
+    /// The token of its device.
+    DeviceToken,
+}
+
+impl By {
+    /// Whether it ends when the shared credential changes.
+    pub const fn is_shared(self) -> bool {
+        !matches!(self, By::DeviceToken)
+    }
+}
+
 /// What a connection was granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -65,6 +95,28 @@ pub struct Grant {
     pub scopes: Vec<String>,
     /// Its device, when it proved one.
     pub device: Option<String>,
+    /// What opened it.
+    pub by: By,
+}
+
+/// What a device still needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pairing {
+    /// To be paired for all that it is granted.
+    Needed,
+    /// The same, if it is paired at all.
+    IfKnown,
+    /// Nothing.
+    Waived,
+}
+
+/// What may be guessed; wrong ones of each kind are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Guess {
+    /// The shared secret.
+    Secret,
+    /// A device's token.
+    DeviceToken,
 }
 
 /// Why a connection gets nothing.
@@ -74,29 +126,43 @@ pub struct Denial {
     pub fault: Fault,
     /// The close code.
     pub code: u16,
-    /// Whether a wrong credential was tried, so that the next try shall cost.
-    pub guessed: bool,
+    /// The wrong credentials that were tried, so that the next try shall cost: the shared secret, and a device's token.
+    pub guessed: [Option<Guess>; 2],
 }
 
 impl Denial {
     fn policy(fault: Fault) -> Self {
-        Denial { fault, code: 1008, guessed: false }
+        Denial { fault, code: 1008, guessed: [None; 2] }
     }
 }
 
-/// Decides. `nonce` is the one of this connection's challenge, `now_ms` the wall clock, `locked_ms` how long
-/// this party is still locked out.
+/// Who asks to be let in, and all that counts for that.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// What it says of itself.
+    pub params: &'a ConnectParams,
+    /// Where it speaks from.
+    pub peer: &'a Peer,
+    /// Who may come in now.
+    pub access: &'a Access,
+    /// The devices.
+    pub book: &'a Book,
+    /// The nonce of this connection's challenge.
+    pub nonce: &'a str,
+    /// The wall clock, milliseconds since the epoch.
+    pub now_ms: u64,
+    /// How long this party is still locked out of guessing shared secrets, in milliseconds.
+    pub locked_ms: Option<u64>,
+    /// The same of devices' tokens.
+    pub token_locked_ms: Option<u64>,
+}
+
+/// Decides.
 ///
 /// # Errors
 /// The denial.
-pub fn admit(
-    params: &ConnectParams,
-    peer: &Peer,
-    access: &Access,
-    nonce: &str,
-    now_ms: u64,
-    locked_ms: Option<u64>,
-) -> Result<Grant, Denial> {
+pub fn admit(asking: &Asking<'_>) -> Result<(Grant, Pairing), Denial> {
+    let Asking { params, peer, access, .. } = *asking;
     let auth = &access.auth;
     check_version(params)?;
     let role = match params.role.as_deref() {
@@ -116,21 +182,66 @@ pub fn admit(
         )));
     }
     let requested = || params.scopes.clone().unwrap_or_default();
+    // A page of this machine's is no program of it: it keeps what it asks for by its own device alone.
+    let near = peer.local && peer.origin.is_none();
     if let Some(device) = &params.device {
-        device::verify(params, nonce, now_ms as i64).map_err(|doubt| Denial::policy(device_fault(doubt)))?;
+        device::verify(params, asking.nonce, asking.now_ms as i64)
+            .map_err(|doubt| Denial::policy(device_fault(doubt)))?;
         let proved = is_proved_page(params, peer, role);
-        if !proved {
-            check_secret(params, peer, auth, locked_ms)?;
-        }
-        if !peer.local && !proved {
-            return Err(Denial::policy(pairing_required(&device.id, role)));
-        }
-        return Ok(Grant { role, scopes: requested(), device: Some(device.id.clone()) });
+        let by = if proved { By::Tailscale } else { check_credential(asking, &device.id, role)? };
+        let pairing = match by {
+            By::Tailscale => Pairing::IfKnown,
+            By::TrustedProxy => Pairing::Needed,
+            _ if is_backend(params) && near => Pairing::Waived,
+            _ if is_operator_page(params) && role == Role::Operator && matches!(auth, Auth::None) => {
+                Pairing::Waived
+            }
+            _ => Pairing::Needed,
+        };
+        return Ok((Grant { role, scopes: requested(), device: Some(device.id.clone()), by }, pairing));
     }
     check_deviceless(params, peer, auth, role)?;
-    check_secret(params, peer, auth, locked_ms)?;
-    let keeps = peer.local && (is_backend(params) || is_cli(params));
-    Ok(Grant { role, scopes: if keeps { requested() } else { Vec::new() }, device: None })
+    let by = check_secret(asking)?;
+    let keeps = near && (is_backend(params) || is_cli(params));
+    let scopes = if keeps { requested() } else { Vec::new() };
+    Ok((Grant { role, scopes, device: None, by }, Pairing::Waived))
+}
+
+/// The shared secret, else the token of the device, which may stand in either field.
+fn check_credential(asking: &Asking<'_>, device_id: &str, role: Role) -> Result<By, Denial> {
+    let denial = match check_secret(asking) {
+        Ok(by) => return Ok(by),
+        Err(denial) => denial,
+    };
+    let auth = asking.params.auth.as_ref();
+    let own = auth.and_then(|auth| auth.device_token.as_deref()).filter(|token| !token.trim().is_empty());
+    let shared = auth.and_then(|auth| auth.token.as_deref()).filter(|token| !token.trim().is_empty());
+    let Some(token) = own.or(shared) else { return Err(denial) };
+    if let Some(millis) = asking.token_locked_ms {
+        return Err(Denial { fault: rate_limited(millis), ..denial });
+    }
+    let key = asking.params.device.as_ref().and_then(|device| device::canonical_key(&device.public_key));
+    let scopes = asking.params.scopes.as_deref().unwrap_or_default();
+    let key = key.unwrap_or_default();
+    let fault = match devices::check(asking.book, device_id, &key, role.as_str(), token.trim(), scopes) {
+        Ok(()) => return Ok(By::DeviceToken),
+        Err(devices::Wrong::Scopes) => auth_fault(
+            "device token scope mismatch (re-pair or approve scope upgrade)",
+            "scope_mismatch",
+            false,
+            "review_auth_configuration",
+        ),
+        Err(devices::Wrong::Token) if own.is_some() => auth_fault(
+            "device token mismatch (rotate/reissue device token)",
+            "device_token_mismatch",
+            false,
+            "update_auth_credentials",
+        ),
+        Err(devices::Wrong::Token) => denial.fault,
+    };
+    // Both kinds of guesses cost: a made up token must not buy free tries of the secret, nor the other way round.
+    let guessed = [denial.guessed[0], Some(Guess::DeviceToken)];
+    Err(Denial { fault, code: 1008, guessed })
 }
 
 fn check_version(params: &ConnectParams) -> Result<(), Denial> {
@@ -148,7 +259,7 @@ fn check_version(params: &ConnectParams) -> Result<(), Denial> {
         "expectedProtocol": limits::PROTOCOL,
         "minimumProbeProtocol": limits::PROTOCOL_MIN_PROBE,
     }));
-    Err(Denial { fault, code: 1002, guessed: false })
+    Err(Denial { fault, code: 1002, guessed: [None; 2] })
 }
 
 fn is_backend(params: &ConnectParams) -> bool {
@@ -162,6 +273,11 @@ fn is_proved_page(params: &ConnectParams, peer: &Peer, role: Role) -> bool {
     page && matches!(peer.identity, Identity::Proved(_))
 }
 
+/// Whether it is a control page or the like, which no shared secret replaces a device for.
+fn is_operator_page(params: &ConnectParams) -> bool {
+    matches!(params.client.id.as_str(), "openclaw-control-ui" | "openclaw-tui")
+}
+
 fn is_cli(params: &ConnectParams) -> bool {
     params.client.id == "cli" && params.client.mode == "cli"
 }
@@ -173,8 +289,7 @@ fn check_deviceless(params: &ConnectParams, peer: &Peer, auth: &Auth, role: Role
     if role == Role::Node {
         return Err(Denial::policy(identity_required));
     }
-    let (id, mode) = (params.client.id.as_str(), params.client.mode.as_str());
-    if id == "openclaw-control-ui" || (id == "openclaw-tui" && mode == "ui") {
+    if is_operator_page(params) {
         let fault =
             Fault::invalid("control ui requires device identity (use HTTPS or localhost secure context)")
                 .details(json!({ "code": "CONTROL_UI_DEVICE_IDENTITY_REQUIRED" }));
@@ -197,44 +312,30 @@ fn offered(params: &ConnectParams) -> impl Iterator<Item = &str> {
     [token, password].into_iter().flatten().filter(|text| !text.is_empty())
 }
 
-fn check_secret(
-    params: &ConnectParams,
-    peer: &Peer,
-    auth: &Auth,
-    locked_ms: Option<u64>,
-) -> Result<(), Denial> {
-    let (secret, word) = match auth {
-        Auth::None if peer.local => return Ok(()),
+fn check_secret(asking: &Asking<'_>) -> Result<By, Denial> {
+    let Asking { params, peer, access, .. } = *asking;
+    let (secret, word, by) = match &access.auth {
+        Auth::None if peer.local => return Ok(By::None),
         Auth::None => return Err(Denial::policy(unauthorized("none", "mismatch", params, peer))),
-        Auth::TrustedProxy if peer.user.is_some() => return Ok(()),
+        Auth::TrustedProxy if peer.user.is_some() => return Ok(By::TrustedProxy),
         Auth::TrustedProxy => return Err(Denial::policy(not_by_proxy())),
-        Auth::Token(secret) => (secret, "token"),
-        Auth::Password(secret) => (secret, "password"),
+        Auth::Token(secret) => (secret, "token", By::Token),
+        Auth::Password(secret) => (secret, "password", By::Password),
     };
-    if let Some(millis) = locked_ms {
+    let offers = offered(params).next().is_some();
+    if let Some(millis) = asking.locked_ms.filter(|_| offers) {
         return Err(Denial::policy(rate_limited(millis)));
     }
     // Both are compared, whatever the first says: the time tells nothing.
     let matched = offered(params).fold(false, |matched, text| secret.matches(text) | matched);
     if matched {
-        return Ok(());
+        return Ok(by);
     }
-    if offered(params).next().is_some() {
+    if offers {
         let fault = unauthorized(word, "mismatch", params, peer);
-        return Err(Denial { fault, code: 1008, guessed: true });
+        return Err(Denial { fault, code: 1008, guessed: [Some(Guess::Secret), None] });
     }
-    let device_token = params.auth.as_ref().is_some_and(|auth| auth.device_token.is_some());
-    if !device_token {
-        return Err(Denial::policy(unauthorized(word, "missing", params, peer)));
-    }
-    let fault = auth_fault(
-        "device token mismatch (rotate/reissue device token)",
-        "device_token_mismatch",
-        false,
-        "update_auth_credentials",
-    );
-    // A guess as good as any other: it costs the same.
-    Err(Denial { fault, code: 1008, guessed: true })
+    Err(Denial::policy(unauthorized(word, "missing", params, peer)))
 }
 
 /// What is said to whom no trusted proxy has asked, a program of this machine included.
@@ -282,15 +383,6 @@ fn rate_limited(millis: u64) -> Fault {
         "wait_then_retry",
     )
     .retry_after(millis)
-}
-
-fn pairing_required(device: &str, role: Role) -> Fault {
-    Fault::new(fault::NOT_PAIRED, "pairing required: device is not approved yet").details(json!({
-        "code": "PAIRING_REQUIRED",
-        "reason": "not-paired",
-        "deviceId": device,
-        "requestedRole": role.as_str(),
-    }))
 }
 
 fn device_fault(doubt: Doubt) -> Fault {

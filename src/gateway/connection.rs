@@ -17,6 +17,9 @@ const LETTERS_MAX: usize = 1024;
 /// The cap of a client that hears of the sessions that it subscribed to and of no others.
 const CHOOSES_SESSIONS: &str = "session-scoped-events";
 
+/// Code of the close that follows a revoked credential.
+pub const REVOKED: u16 = 4001;
+
 /// Something for one connection alone.
 #[derive(Debug)]
 pub enum Letter {
@@ -43,6 +46,7 @@ pub struct Connection {
     pub sessions: RefCell<HashSet<String>>,
     letters: mpsc::UnboundedSender<Letter>,
     waiting: Cell<usize>,
+    revoked: Cell<Option<&'static str>>,
 }
 
 /// What a connection is told, on its own side.
@@ -52,8 +56,9 @@ impl Connection {
     /// A connection, and what it will be told.
     pub fn new(id: &str, grant: Grant, client: Client, caps: Vec<String>, peer: Peer) -> (Rc<Self>, Letters) {
         let (letters, told) = mpsc::unbounded_channel();
-        let (sessions, waiting) = (RefCell::default(), Cell::new(0));
-        let connection = Connection { id: id.into(), grant, client, caps, peer, sessions, letters, waiting };
+        let (sessions, waiting, revoked) = (RefCell::default(), Cell::new(0), Cell::new(None));
+        let connection =
+            Connection { id: id.into(), grant, client, caps, peer, sessions, letters, waiting, revoked };
         (Rc::new(connection), told)
     }
 
@@ -71,6 +76,20 @@ impl Connection {
     pub fn close(&self, code: u16, reason: &str) {
         // One that is gone already needs no end.
         let _ = self.letters.send(Letter::Close(code, reason.into()));
+    }
+
+    /// Ends it because its credential counts no more; nothing is taken from it from here on. `answered` is for the
+    /// connection that asked for that itself: it ends with the next answer.
+    pub fn revoke(&self, reason: &'static str, answered: bool) {
+        self.revoked.set(Some(reason));
+        if !answered {
+            self.close(REVOKED, reason);
+        }
+    }
+
+    /// Why it ends, where its credential counts no more.
+    pub fn revoked(&self) -> Option<&'static str> {
+        self.revoked.get()
     }
 
     fn post(&self, letter: Letter) -> bool {

@@ -1,6 +1,7 @@
 //! An open connection: calls come in, answers and events go out, until one of the two ends it. Answers go out
 //! in order of completion; events are numbered per connection, so that a gap tells of what was dropped.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -10,9 +11,9 @@ use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::connection::Letter;
+use super::connection::{Letter, REVOKED};
 use super::dispatch::{self, Verdict};
-use super::hub::{Announcement, Hub, SHUTDOWN};
+use super::hub::{AUTH_CHANGED, Announcement, Hub, SHUTDOWN};
 use super::method::{Call, Method, health};
 use super::session::{Ending, Open, going_down, locked_out};
 use crate::host::clock;
@@ -50,12 +51,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
     /// Goes on until it ends.
     pub async fn run(mut self) -> Ending {
         match self.converse().await {
-            Ok(never) => never,
+            Ok(never) => match never {},
             Err(ending) => ending,
         }
     }
 
-    async fn converse(&mut self) -> Result<Ending, Ending> {
+    async fn converse(&mut self) -> Result<Infallible, Ending> {
         let mut ping = clock::every(self.hub.options.limits.ping);
         let mut answered = true;
         self.hear(&health::announcement(self.hub))?;
@@ -72,23 +73,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                 Some(letter) = self.open.letters.recv() => self.pass(letter)?,
                 Some((answer, bytes)) = self.running.next() => {
                     self.running_bytes -= bytes;
-                    // What a call said ahead of its last answer goes out ahead of it.
+                    // What a call said and caused ahead of its last answer goes out ahead of it.
                     while let Ok(letter) = self.open.letters.try_recv() {
                         self.pass(letter)?;
                     }
-                    self.say(answer)?;
-                }
-                announced = self.open.heard.recv() => match announced {
-                    _ if self.open.epoch != self.hub.epoch() => return Ok(locked_out()),
-                    Ok(announcement) => {
-                        self.hear(&announcement)?;
-                        if announcement.event == SHUTDOWN {
-                            return Ok(going_down());
-                        }
+                    while let Ok(announcement) = self.open.heard.try_recv() {
+                        self.announced(Ok(announcement))?;
                     }
-                    Err(RecvError::Lagged(missed)) => self.seq += missed,
-                    Err(RecvError::Closed) => return Ok(going_down()),
-                },
+                    self.say(answer)?;
+                    self.part()?;
+                }
+                announced = self.open.heard.recv() => self.announced(announced)?,
                 _ = ping.tick() => {
                     if !std::mem::take(&mut answered) {
                         return Err(Ending::Gone("no pong".into()));
@@ -97,6 +92,29 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                 }
             }
         }
+    }
+
+    /// Takes what was announced to all.
+    fn announced(&mut self, announced: Result<Rc<Announcement>, RecvError>) -> Result<(), Ending> {
+        if self.is_outdated() {
+            return Err(locked_out());
+        }
+        match announced {
+            Ok(announcement) => {
+                self.hear(&announcement)?;
+                if announcement.event == SHUTDOWN { Err(going_down()) } else { Ok(()) }
+            }
+            Err(RecvError::Lagged(missed)) => {
+                self.seq += missed;
+                Ok(())
+            }
+            Err(RecvError::Closed) => Err(going_down()),
+        }
+    }
+
+    /// Whether it came in by a shared credential that is another one now.
+    fn is_outdated(&self) -> bool {
+        self.open.epoch != self.hub.epoch() && self.open.connection.grant.by.is_shared()
     }
 
     /// Passes on what this connection alone is told.
@@ -108,8 +126,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         }
     }
 
+    /// Ends where the credential counts no more.
+    fn part(&self) -> Result<(), Ending> {
+        match self.open.connection.revoked() {
+            Some(reason) => Err(Ending::Close(REVOKED, reason.into())),
+            None => Ok(()),
+        }
+    }
+
     /// Takes a frame from the peer.
     fn take(&mut self, frame: &Bytes) -> Result<(), Ending> {
+        self.part()?;
         match dispatch::judge(frame, &self.open.connection.grant, &self.hub.table, &mut self.wrong_role) {
             Verdict::Ignore => {
                 let bytes = frame.len();
@@ -163,6 +190,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
     /// Passes an announcement on to a peer that may hear it. A slow one misses it, and sees the gap.
     fn hear(&mut self, announcement: &Announcement) -> Result<(), Ending> {
         let connection = &self.open.connection;
+        if announcement.event == AUTH_CHANGED {
+            return Ok(());
+        }
         let allowed = announcement.scope.is_none_or(|scope| connection.may(scope));
         if !allowed || announcement.session.as_ref().is_some_and(|key| !connection.follows(key)) {
             return Ok(());

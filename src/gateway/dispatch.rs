@@ -95,10 +95,11 @@ fn permit(request: &Request, grant: &Grant, table: &Table) -> Result<(&'static M
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::admission::By;
 
     fn said(frame: &str, role: Role, scopes: &[&str]) -> String {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        let grant = Grant { role, scopes, device: None };
+        let grant = Grant { role, scopes, device: None, by: By::None };
         match judge(frame.as_bytes(), &grant, &Table::of_all(), &mut 0) {
             Verdict::Answer(text) => {
                 let answer: Value = serde_json::from_str(&text).unwrap();
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_eleventh_wrong_call_in_a_row_is_the_last() {
-        let grant = Grant { role: Role::Operator, scopes: vec![], device: None };
+        let grant = Grant { role: Role::Operator, scopes: vec![], device: None, by: By::None };
         let (wrong, right) = (call("node.event", ""), call("health", ""));
         let (table, mut count) = (Table::of_all(), 0);
         for _ in 0..10 {

@@ -1,6 +1,7 @@
 //! `hello-ok`: what a connection was granted and what it may expect. It stays within the published schema.
 
 use super::admission::Grant;
+use super::devices::Token;
 use super::hub::Hub;
 use super::method::health;
 use super::scope;
@@ -8,7 +9,7 @@ use crate::wire::connect::{Features, Granted, Policy, Server, Snapshot};
 use crate::wire::{HelloOk, limits};
 
 /// The greeting for connection `conn_id`.
-pub fn greeting(hub: &Hub, grant: &Grant, conn_id: &str) -> HelloOk {
+pub fn greeting(hub: &Hub, grant: &Grant, token: Option<&Token>, conn_id: &str) -> HelloOk {
     let admin = scope::covers(&grant.scopes, scope::ADMIN);
     let reads = scope::covers(&grant.scopes, scope::READ);
     let options = &hub.options;
@@ -32,7 +33,12 @@ pub fn greeting(hub: &Hub, grant: &Grant, conn_id: &str) -> HelloOk {
             auth_mode: admin.then(|| hub.access().auth.mode().to_owned()),
             session_defaults: None,
         },
-        auth: Granted { role: grant.role.as_str().into(), scopes: grant.scopes.clone(), device_token: None },
+        auth: Granted {
+            role: grant.role.as_str().into(),
+            scopes: grant.scopes.clone(),
+            device_token: token.map(|token| token.token.clone()),
+            issued_at_ms: token.map(Token::issued_at_ms),
+        },
         policy: Policy {
             max_payload: limits::FRAME_MAX,
             max_buffered_bytes: options.limits.buffered,

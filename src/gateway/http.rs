@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::admission::Guess;
 use super::door::{self, Caller, Door};
 use super::hub::Hub;
 use super::load::EventLoop;
@@ -136,18 +137,18 @@ fn is_trusted(hub: &Hub, caller: &Caller, headers: &HeaderMap) -> Result<bool, B
     };
     let Some(bearer) = bearer else { return Ok(false) };
     let (party, now) = (Party::Remote(caller.ip), hub.moment());
-    if let Some(left) = hub.throttle().locked(&party, now) {
+    if let Some(left) = hub.throttle().locked(&party, Guess::Secret, now) {
         let body = r#"{"error":{"message":"Too many failed authentication attempts. Please try again later.","type":"rate_limited"}}"#;
         let mut draft = Draft::new(StatusCode::TOO_MANY_REQUESTS, JSON, body.into());
         draft.extra = Some(("Retry-After", left.as_millis().div_ceil(1000).to_string()));
         return Err(Box::new(Draft { length_last: true, ..draft }));
     }
     if secret.matches(bearer) {
-        hub.throttle().succeeded(&party);
+        hub.throttle().succeeded(&party, Guess::Secret);
         return Ok(true);
     }
     // There is nothing to wait for but the lockout: what is told without details is told to everybody.
-    hub.throttle().failed(&party, now);
+    hub.throttle().failed(&party, Guess::Secret, now);
     Ok(false)
 }
 

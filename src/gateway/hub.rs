@@ -14,6 +14,7 @@ use super::access::{Access, Reload, Settings};
 use super::admission::Peer;
 use super::agent::Agent;
 use super::connection::Connection;
+use super::devices::Devices;
 use super::load::Load;
 use super::machine;
 use super::method::Table;
@@ -35,7 +36,7 @@ use crate::wire::limits;
 /// Announcements that a connection may lag behind before it misses some; a gap in `seq` tells its client.
 const BACKLOG: usize = 64;
 /// Wakes every connection, so that it sees that its credential counts no more; told to no client.
-const AUTH_CHANGED: &str = "auth.changed";
+pub const AUTH_CHANGED: &str = "auth.changed";
 /// The event that tells clients of the end.
 pub const SHUTDOWN: &str = "shutdown";
 
@@ -87,6 +88,8 @@ pub struct Hub {
     pub agent: Agent,
     /// How it asks servers of the web.
     pub web: Web,
+    /// The devices that it knows.
+    pub devices: Devices,
     /// This life of the process.
     pub boot_id: String,
     /// Its side towards the tailnet, where it has one.
@@ -119,6 +122,7 @@ impl Hub {
             sessions: Sessions::default(),
             agent: Agent::default(),
             web: Web::default(),
+            devices: Devices::default(),
             boot_id: Uuid::new_v4().to_string(),
             front: options.tailnet.clone().map(Front::new),
             load: RefCell::default(),

@@ -8,7 +8,9 @@
 //! | `http`, `upgrade` | probes, and the way into a WebSocket |
 //! | `asker`, `access` | for whom a request comes, and who may come in as the configuration says it now |
 //! | `session`, `conversation` | one connection, over any byte stream |
+//! | `entry` | from the one to the other: limiter, decision, pairing |
 //! | `connect`, `admission`, `dispatch`, `origin`, `scope`, `shape`, `throttle` | its decisions, pure |
+//! | `devices` | who is known by a key of its own, and what was approved for it |
 //! | `method` | what can be called |
 //! | `hub`, `presence`, `load` | what all connections share |
 //! | `connection` | one of them, as the others see it |
@@ -25,8 +27,10 @@ mod connect;
 pub mod connection;
 mod conversation;
 pub mod date;
+mod devices;
 mod dispatch;
 mod door;
+mod entry;
 mod hello;
 mod http;
 pub mod hub;
@@ -78,6 +82,9 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
     let ready = options.ready.take();
     let store = Store::open(&options.store)?;
     let hub = Hub::new(options, store);
+    if let Err(fault) = hub.devices.ready(&hub.store).await {
+        tracing::error!(target: "gateway/devices", "nothing is known of devices now: {}", fault.message);
+    }
     let (profile, version) = (&hub.options.profile, &hub.options.version);
     tracing::info!(target: "gateway", %profile, version, port, auth = hub.access().auth.mode(), "listening");
     if let Some(tls) = &hub.options.tls {

@@ -103,6 +103,7 @@ mod tests {
 
     fn page(origin: &str, host: &str, local: bool) -> Peer {
         Peer {
+            ip: [127, 0, 0, 1].into(),
             local,
             origin: Some(origin.into()),
             host: Some(host.into()),

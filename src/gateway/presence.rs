@@ -104,6 +104,7 @@ fn describe(params: &ConnectParams, grant: &Grant, now_ms: u64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::admission::By;
     use crate::wire::Client;
 
     fn params(mode: &str) -> ConnectParams {
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn pages_are_listed_and_command_lines_are_not() {
-        let grant = Grant { role: Role::Operator, scopes: vec![], device: Some("d".into()) };
+        let grant = Grant { role: Role::Operator, scopes: vec![], device: Some("d".into()), by: By::Token };
         let mut presence = Presence::new(json!({"mode": "gateway"}));
         assert!(!presence.joined("1", &params("cli"), &grant, 10) && !presence.left("1", 11));
         assert!(presence.joined("2", &params("ui"), &grant, 12));
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_list_is_bounded() {
-        let grant = Grant { role: Role::Operator, scopes: vec![], device: None };
+        let grant = Grant { role: Role::Operator, scopes: vec![], device: None, by: By::None };
         let mut presence = Presence::new(json!({}));
         for number in 0..500 {
             presence.joined(&number.to_string(), &params("ui"), &grant, number);

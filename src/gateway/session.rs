@@ -11,13 +11,14 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
-use super::admission::{self, Denial, Grant, Peer};
+use super::admission::{Grant, Peer};
 use super::connect::{self, Refusal};
 use super::connection::{Connection, Letters};
 use super::conversation::Conversation;
+use super::devices::Token;
+use super::entry::{self, Entry};
 use super::hello;
 use super::hub::{Admitted, Announcement, Hub, Stranger};
-use super::throttle::Cost;
 use crate::host::clock;
 use crate::link::ws::{Broken, Incoming, Ws};
 use crate::wire::{ConnectParams, Frame, limits};
@@ -121,32 +122,21 @@ where
         let frame = next_frame(ws).await?;
         let (id, params) = connect::read(&frame).map_err(|refusal| refuse(ws, refusal))?;
         let party = stranger.party(peer);
-        let locked = hub.throttle().locked(&party, hub.moment());
-        let locked_ms = locked.map(|left| left.as_millis() as u64);
-        let decision = admission::admit(&params, peer, &hub.access(), &nonce, clock::epoch_ms(), locked_ms);
-        match decision {
-            Ok(grant) => {
-                hub.throttle().succeeded(&party);
-                Ok((id, params, grant))
-            }
-            Err(Denial { fault, code, guessed }) => {
-                if guessed {
-                    let cost = hub.throttle().failed(&party, hub.moment());
-                    if let Cost::Delay(delay) = cost {
-                        pay(ws, delay).await?;
-                    }
-                }
-                Err(refuse(ws, Refusal::answered(&id, fault, code)))
+        match entry::decide(hub, peer, &party, &nonce, &params).await {
+            Entry::In(grant, token) => Ok((id, params, grant, token)),
+            Entry::Out { fault, code, close, delay } => {
+                pay(ws, delay).await?;
+                Err(refuse(ws, Refusal { answer: Some((id, fault)), code, reason: close }))
             }
         }
     };
-    let (id, params, grant) = tokio::select! {
+    let (id, params, grant, token) = tokio::select! {
         result = timeout_at(deadline, handshake) => {
             result.unwrap_or_else(|_| Err(Ending::Close(1000, String::new())))?
         }
         () = hub.drained() => return Err(going_down()),
     };
-    Ok(welcome(hub, ws, &id, params, grant, peer, conn_id))
+    Ok(welcome(hub, ws, &id, params, (grant, token), peer, conn_id))
 }
 
 /// Says hello. Whoever is announced from here on is heard, the connection's own arrival included.
@@ -155,13 +145,13 @@ fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
     ws: &mut Ws<S>,
     id: &str,
     params: ConnectParams,
-    grant: Grant,
+    (grant, token): (Grant, Option<Token>),
     peer: &Peer,
     conn_id: &str,
 ) -> Open {
     let heard = hub.listen();
     hub.change_presence(|presence, now| presence.joined(conn_id, &params, &grant, now));
-    let hello = json!(hello::greeting(hub, &grant, conn_id));
+    let hello = json!(hello::greeting(hub, &grant, token.as_ref(), conn_id));
     ws.set_max_frame(limits::FRAME_MAX);
     ws.push(Frame::success(id, hello).to_text());
     tracing::info!(
@@ -193,6 +183,9 @@ async fn next_frame<S: AsyncRead + AsyncWrite + Unpin>(ws: &mut Ws<S>) -> Result
 /// Lets a wrong credential wait for its answer. What the peer sends meanwhile is counted and thrown away: the
 /// connection will be refused.
 async fn pay<S: AsyncRead + AsyncWrite + Unpin>(ws: &mut Ws<S>, delay: Duration) -> Result<(), Ending> {
+    if delay.is_zero() {
+        return Ok(());
+    }
     let flood = async {
         for _ in 0..=QUEUED_FRAMES_MAX {
             next_frame(ws).await?;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::admission::Guess;
 use crate::base::Moment;
 use crate::profile::fence::RateLimit;
 
@@ -46,7 +47,7 @@ struct Record {
 pub struct Throttle {
     unit: Duration,
     limit: RateLimit,
-    parties: HashMap<Party, Record>,
+    parties: HashMap<(Party, Guess), Record>,
 }
 
 impl Throttle {
@@ -61,15 +62,16 @@ impl Throttle {
     }
 
     /// How long `party` is still locked out, if it is.
-    pub fn locked(&self, party: &Party, now: Moment) -> Option<Duration> {
-        let until = self.parties.get(party)?.locked_until?;
+    pub fn locked(&self, party: &Party, guess: Guess, now: Moment) -> Option<Duration> {
+        let until = self.parties.get(&(party.clone(), guess))?.locked_until?;
         (until > now).then(|| until - now)
     }
 
     /// Notes a wrong credential.
-    pub fn failed(&mut self, party: &Party, now: Moment) -> Cost {
-        self.make_room(party);
-        let record = self.parties.entry(party.clone()).or_default();
+    pub fn failed(&mut self, party: &Party, guess: Guess, now: Moment) -> Cost {
+        let key = (party.clone(), guess);
+        self.make_room(&key);
+        let record = self.parties.entry(key).or_default();
         record.last = now;
         record.in_a_row += 1;
         if *party == Party::Local && self.limit.exempt_loopback {
@@ -86,16 +88,15 @@ impl Throttle {
     }
 
     /// Notes a right credential: the party starts anew.
-    pub fn succeeded(&mut self, party: &Party) {
-        self.parties.remove(party);
+    pub fn succeeded(&mut self, party: &Party, guess: Guess) {
+        self.parties.remove(&(party.clone(), guess));
     }
 
-    fn make_room(&mut self, party: &Party) {
-        if self.parties.len() < PARTIES_MAX || self.parties.contains_key(party) {
+    fn make_room(&mut self, key: &(Party, Guess)) {
+        if self.parties.len() < PARTIES_MAX || self.parties.contains_key(key) {
             return;
         }
-        let oldest =
-            self.parties.iter().min_by_key(|(_, record)| record.last).map(|(party, _)| party.clone());
+        let oldest = self.parties.iter().min_by_key(|(_, record)| record.last).map(|(key, _)| key.clone());
         if let Some(oldest) = oldest {
             self.parties.remove(&oldest);
         }
@@ -106,6 +107,8 @@ impl Throttle {
 mod tests {
     use super::*;
 
+    const SECRET: Guess = Guess::Secret;
+
     fn at(seconds: u64) -> Moment {
         Moment::from_millis(seconds * 1000)
     }
@@ -115,11 +118,11 @@ mod tests {
         let mut throttle = Throttle::new(Duration::from_millis(250), RateLimit::default());
         let party = Party::Local;
         for millis in [250, 500, 1000, 2000, 4000, 5000, 5000, 5000, 5000, 5000, 5000, 5000] {
-            assert_eq!(throttle.failed(&party, at(0)), Cost::Delay(Duration::from_millis(millis)));
-            assert_eq!(throttle.locked(&party, at(0)), None);
+            assert_eq!(throttle.failed(&party, SECRET, at(0)), Cost::Delay(Duration::from_millis(millis)));
+            assert_eq!(throttle.locked(&party, SECRET, at(0)), None);
         }
-        throttle.succeeded(&party);
-        assert_eq!(throttle.failed(&party, at(1)), Cost::Delay(Duration::from_millis(250)));
+        throttle.succeeded(&party, SECRET);
+        assert_eq!(throttle.failed(&party, SECRET, at(1)), Cost::Delay(Duration::from_millis(250)));
     }
 
     #[test]
@@ -127,13 +130,13 @@ mod tests {
         let mut throttle = Throttle::new(Duration::from_millis(250), RateLimit::default());
         let page = Party::Page("http://localhost:1".into());
         for second in 0..9 {
-            assert_eq!(throttle.failed(&page, at(second)), Cost::Nothing);
+            assert_eq!(throttle.failed(&page, SECRET, at(second)), Cost::Nothing);
         }
-        assert_eq!(throttle.locked(&page, at(9)), None);
-        throttle.failed(&page, at(9));
-        assert_eq!(throttle.locked(&page, at(9)), Some(Duration::from_secs(300)));
-        assert_eq!(throttle.locked(&page, at(309)), None);
-        assert_eq!(throttle.locked(&Party::Local, at(9)), None);
+        assert_eq!(throttle.locked(&page, SECRET, at(9)), None);
+        throttle.failed(&page, SECRET, at(9));
+        assert_eq!(throttle.locked(&page, SECRET, at(9)), Some(Duration::from_secs(300)));
+        assert_eq!(throttle.locked(&page, SECRET, at(309)), None);
+        assert_eq!(throttle.locked(&Party::Local, SECRET, at(9)), None);
     }
 
     #[test]
@@ -143,10 +146,23 @@ mod tests {
             RateLimit { attempts: 2, window: 5 * second, lockout: 7 * second, exempt_loopback: false };
         let mut throttle = Throttle::new(second, limit);
         for at_second in [0, 6, 7] {
-            assert_eq!(throttle.locked(&Party::Local, at(at_second)), None);
-            assert_eq!(throttle.failed(&Party::Local, at(at_second)), Cost::Nothing);
+            assert_eq!(throttle.locked(&Party::Local, SECRET, at(at_second)), None);
+            assert_eq!(throttle.failed(&Party::Local, SECRET, at(at_second)), Cost::Nothing);
         }
-        assert_eq!(throttle.locked(&Party::Local, at(7)), Some(7 * second));
+        assert_eq!(throttle.locked(&Party::Local, SECRET, at(7)), Some(7 * second));
+    }
+
+    #[test]
+    fn guesses_of_one_kind_say_nothing_of_the_other() {
+        let mut throttle = Throttle::new(Duration::from_millis(250), RateLimit::default());
+        let remote = Party::Remote([192, 0, 2, 9].into());
+        for _ in 0..10 {
+            throttle.failed(&remote, Guess::DeviceToken, at(1));
+        }
+        assert!(throttle.locked(&remote, Guess::DeviceToken, at(1)).is_some());
+        assert_eq!(throttle.locked(&remote, SECRET, at(1)), None);
+        throttle.succeeded(&remote, SECRET);
+        assert!(throttle.locked(&remote, Guess::DeviceToken, at(1)).is_some());
     }
 
     #[test]
@@ -154,11 +170,11 @@ mod tests {
         let mut throttle = Throttle::new(Duration::from_millis(250), RateLimit::default());
         let page = Party::Page("http://localhost:1".into());
         for minute in 0..30 {
-            throttle.failed(&page, at(minute * 10));
+            throttle.failed(&page, SECRET, at(minute * 10));
         }
-        assert_eq!(throttle.locked(&page, at(300)), None);
+        assert_eq!(throttle.locked(&page, SECRET, at(300)), None);
         for number in 0..1000 {
-            throttle.failed(&Party::Page(format!("http://localhost:{number}")), at(400));
+            throttle.failed(&Party::Page(format!("http://localhost:{number}")), SECRET, at(400));
         }
         assert!(throttle.parties.len() <= PARTIES_MAX);
     }

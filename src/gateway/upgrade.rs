@@ -57,8 +57,8 @@ pub fn answer(hub: &Rc<Hub>, door: Door, peer: SocketAddr, mut request: Request<
         match upgrade.await {
             Ok(upgraded) => {
                 let identity = proved(&hub, &caller).await;
-                let Caller { local, origin, host, user, .. } = caller;
-                let who = Peer { local, origin, host, user, identity };
+                let Caller { ip, local, origin, host, user, .. } = caller;
+                let who = Peer { ip, local, origin, host, user, identity };
                 hand_over(hub, upgraded, who, stranger).await;
             }
             Err(error) => tracing::info!(target: "gateway/ws", "the upgrade failed: {error}"),

@@ -253,6 +253,9 @@ pub struct Granted {
     /// What opens the next connection of the same device, once it is paired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_token: Option<String>,
+    /// When that was made, milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_at_ms: Option<u64>,
 }
 
 impl std::fmt::Debug for Granted {

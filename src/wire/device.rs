@@ -1,7 +1,7 @@
 //! Device identity: the id of a key, the payload that is signed, and its verification (OPENCLAW.md 5.1, 5.2).
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
@@ -13,6 +13,25 @@ pub const SKEW_MAX_MS: i64 = 120_000;
 /// The device id of a raw Ed25519 public key: lower-case hex SHA-256.
 pub fn device_id(public_key: &[u8]) -> String {
     Sha256::digest(public_key).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What stands before the key in the SubjectPublicKeyInfo of an Ed25519 key (RFC 8410).
+const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+/// The raw bytes of a public key that is written as base64url, as base64 or as PEM.
+fn decoded_key(text: &str) -> Option<Vec<u8>> {
+    let body: String = text.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    let body = body.trim_end_matches('=');
+    let bytes = URL_SAFE_NO_PAD.decode(body).or_else(|_| STANDARD_NO_PAD.decode(body)).ok()?;
+    match bytes.strip_prefix(&SPKI_PREFIX) {
+        Some(raw) if text.contains("-----") => Some(raw.to_vec()),
+        _ => Some(bytes),
+    }
+}
+
+/// The one way to write a public key: its raw bytes, base64url without padding; `None` where it is none.
+pub fn canonical_key(text: &str) -> Option<String> {
+    decoded_key(text).map(|raw| URL_SAFE_NO_PAD.encode(raw))
 }
 
 /// A device's key pair. It has no `Debug`: nothing of it is ever printed.
@@ -29,12 +48,17 @@ impl DeviceKey {
         device_id(self.0.verifying_key().as_bytes())
     }
 
+    /// Its public key, base64url.
+    pub fn public_key(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0.verifying_key().as_bytes())
+    }
+
     /// Adds this device to `params`, which must be whole but for it, with a version 3 signature over the challenge.
     /// The gateway's own clock, which the challenge tells, is what it compares with.
     pub fn sign(&self, params: &mut ConnectParams, challenge: &Challenge) {
         params.device = Some(Device {
             id: self.id(),
-            public_key: URL_SAFE_NO_PAD.encode(self.0.verifying_key().as_bytes()),
+            public_key: self.public_key(),
             signature: String::new(),
             signed_at: challenge.ts,
             nonce: challenge.nonce.clone(),
@@ -92,8 +116,7 @@ pub enum Doubt {
 /// The first [`Doubt`] met.
 pub fn verify(params: &ConnectParams, nonce: &str, now_ms: i64) -> Result<(), Doubt> {
     let Some(device) = params.device.as_ref() else { return Err(Doubt::PublicKey) };
-    let key =
-        URL_SAFE_NO_PAD.decode(device.public_key.trim_end_matches('=')).map_err(|_| Doubt::PublicKey)?;
+    let key = decoded_key(&device.public_key).ok_or(Doubt::PublicKey)?;
     if device_id(&key) != device.id {
         return Err(Doubt::IdMismatch);
     }

@@ -19,6 +19,7 @@ mod harness;
 mod http;
 mod limits;
 mod pages;
+mod pairing;
 mod proxies;
 mod schema;
 mod tailnet;

@@ -1,6 +1,7 @@
 //! The methods: one file each, and one row each in the table of their family. A row says who may call the method and
 //! what its parameters look like; the file says what it does. A family comes with the events that it tells.
 
+mod device;
 mod own;
 
 pub mod health;
@@ -90,7 +91,7 @@ pub struct Family {
 }
 
 /// Every family; which of them a gateway has is decided when it starts.
-const FAMILIES: &[Family] = &[own::FAMILY];
+const FAMILIES: &[Family] = &[own::FAMILY, device::FAMILY];
 
 /// Methods that belong to nodes alone; an operator that calls one is told so.
 const NODE_ONLY: &[&str] = &[
