@@ -3,9 +3,10 @@
 use super::admission::Grant;
 use super::devices::Token;
 use super::hub::Hub;
-use super::method::health;
+use super::method::{health, models};
 use super::scope;
-use crate::wire::connect::{Features, Granted, Policy, Server, Snapshot};
+use super::sessions::key;
+use crate::wire::connect::{Features, Granted, Policy, Server, SessionDefaults, Snapshot};
 use crate::wire::{HelloOk, limits};
 
 /// The greeting for connection `conn_id`.
@@ -31,7 +32,7 @@ pub fn greeting(hub: &Hub, grant: &Grant, token: Option<&Token>, conn_id: &str) 
             config_path: admin.then(|| options.config_path.clone()),
             state_dir: admin.then(|| options.state_dir.clone()),
             auth_mode: admin.then(|| hub.access().auth.mode().to_owned()),
-            session_defaults: None,
+            session_defaults: Some(defaults(hub)),
         },
         auth: Granted {
             role: grant.role.as_str().into(),
@@ -44,5 +45,18 @@ pub fn greeting(hub: &Hub, grant: &Grant, token: Option<&Token>, conn_id: &str) 
             max_buffered_bytes: options.limits.buffered,
             tick_interval_ms: options.limits.tick.as_millis() as u64,
         },
+    }
+}
+
+/// Which agent and which session are meant where none is named.
+fn defaults(hub: &Hub) -> SessionDefaults {
+    SessionDefaults {
+        default_agent_id: Some(key::AGENT.into()),
+        ownership: Some("sole".into()),
+        selection_required: false,
+        model_configured: Some(models::primary(hub).is_some()),
+        main_key: Some(key::MAIN_REST.into()),
+        main_session_key: Some(key::MAIN.into()),
+        scope: Some("per-sender".into()),
     }
 }

@@ -240,6 +240,18 @@ pub struct SessionDefaults {
     /// Whether there are several agents and none is meant unless it is named.
     #[serde(default)]
     pub selection_required: bool,
+    /// Whether a model is configured that can be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_configured: Option<bool>,
+    /// What the main session is called within an agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main_key: Option<String>,
+    /// The full key of the default agent's main session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main_session_key: Option<String>,
+    /// Whether each sender has sessions of their own, `per-sender`, or all share them, `global`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
 }
 
 /// What was granted; its `Debug` shows no token.

@@ -30,6 +30,9 @@ pub struct Fault {
     /// How long to wait before that, in milliseconds.
     #[serde(default, rename = "retryAfterMs", skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// What the answer carries beside the error; it stands outside of it.
+    #[serde(skip)]
+    pub beside: Option<Box<Value>>,
 }
 
 impl Fault {
@@ -53,6 +56,12 @@ impl Fault {
     pub fn retry_after(mut self, millis: u64) -> Self {
         self.retryable = Some(true);
         self.retry_after_ms = Some(millis);
+        self
+    }
+
+    /// Puts `payload` into the answer beside the error.
+    pub fn beside(mut self, payload: Value) -> Self {
+        self.beside = Some(Box::new(payload));
         self
     }
 

@@ -103,8 +103,9 @@ impl Frame {
     }
 
     /// A failed answer.
-    pub fn failure(id: impl Into<String>, error: Fault) -> Self {
-        Frame::Res(Response { id: id.into(), ok: false, payload: None, error: Some(error) })
+    pub fn failure(id: impl Into<String>, mut error: Fault) -> Self {
+        let payload = error.beside.take().map(|payload| *payload);
+        Frame::Res(Response { id: id.into(), ok: false, payload, error: Some(error) })
     }
 
     /// An event without sequence number.

@@ -13,6 +13,7 @@ mod npm;
 
 mod calls;
 mod captures;
+mod chat;
 mod devices;
 mod drain;
 mod harness;

@@ -35,10 +35,12 @@ pub fn assert_fits(validator: &Validator, value: &Value) {
 /// Fails unless `frame`, sent by a gateway, fits the schema; so must the parts that have one of their own.
 pub fn assert_frame(frame: &Value) {
     thread_local! {
-        static PARTS: [Validator; 6] =
-            ["ResponseFrame", "EventFrame", "HelloOk", "ErrorShape", "TickEvent", "ShutdownEvent"].map(definition);
+        static PARTS: [Validator; 8] = [
+            "ResponseFrame", "EventFrame", "HelloOk", "ErrorShape", "TickEvent", "ShutdownEvent", "AgentEvent", "ChatEvent",
+        ]
+        .map(definition);
     }
-    PARTS.with(|[response, event, hello, error, tick, shutdown]| {
+    PARTS.with(|[response, event, hello, error, tick, shutdown, agent, chat]| {
         match frame["type"].as_str() {
             Some("res") => assert_fits(response, frame),
             Some("event") => assert_fits(event, frame),
@@ -53,6 +55,8 @@ pub fn assert_frame(frame: &Value) {
         match frame["event"].as_str() {
             Some("tick") => assert_fits(tick, &frame["payload"]),
             Some("shutdown") => assert_fits(shutdown, &frame["payload"]),
+            Some("agent") => assert_fits(agent, &frame["payload"]),
+            Some("chat") => assert_fits(chat, &frame["payload"]),
             _ => {}
         }
     });

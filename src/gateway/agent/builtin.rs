@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::command::{self, Asked, Command};
+use crate::gateway::method::models;
 use crate::gateway::scope;
 use crate::gateway::sessions::{key, message, row, show, told};
 use crate::host::clock;
@@ -64,7 +65,9 @@ async fn status(asked: Asked) -> Result<String, String> {
             hub.options.version,
             humantime::format_duration(up)
         ),
-        "No model is configured.".to_owned(),
+        models::why_none(hub)
+            .or(models::primary(hub).map(|name| format!("Model {name}.")))
+            .unwrap_or_default(),
         format!("This conversation has {} messages.", session.as_ref().map_or(0, |session| session.messages)),
     ];
     if asked.author.may(scope::READ) {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::{Author, Errand, Run, builtin};
 use crate::gateway::hub::Hub;
+use crate::gateway::method::models;
 
 /// The outcome of a command: what it says, or what went wrong, in words for its author.
 pub type Said = Pin<Box<dyn Future<Output = Result<String, String>>>>;
@@ -76,9 +77,10 @@ pub fn at_a_loss(hub: &Hub, author: &Author, message: &str) -> String {
     let known = known.join(", ");
     match split(message) {
         Some((name, _)) => format!("I do not know /{name}. I know {known}."),
-        None => format!(
-            "No model is configured, so I cannot answer that. I know these commands: {known}. /help says what they do."
-        ),
+        None => {
+            let why = models::why_none(hub).unwrap_or_default();
+            format!("{why} So I cannot answer that. I know these commands: {known}. /help says what they do.")
+        }
     }
 }
 

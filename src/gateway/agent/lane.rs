@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use tokio::sync::futures::Notified;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
 use super::Outcome;
@@ -45,8 +46,8 @@ impl Agent {
     }
 
     /// Waits until a run was opened or has ended.
-    pub async fn changed(&self) {
-        self.changed.notified().await;
+    pub fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// Opens a run; none when too many wait already.

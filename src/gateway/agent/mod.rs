@@ -108,6 +108,11 @@ pub async fn answer(hub: &Rc<Hub>, errand: Errand) -> Outcome {
     }
 }
 
+/// What came of a run that has ended.
+pub fn past(record: &record::Record) -> Outcome {
+    run::outcome_of(record)
+}
+
 /// Takes an errand; once this gives back a run, the message is on the disk and will be answered.
 ///
 /// # Errors
@@ -175,6 +180,7 @@ pub fn abort(hub: &Hub, session_key: &str, run_id: Option<&str>) -> Vec<String> 
 
 /// Ends what an earlier life of the gateway left unanswered; asked for once, before the first connection.
 pub async fn tidy(hub: &Hub) {
+    sessions::told::summarize(hub).await;
     let now = clock::epoch_ms();
     let ended = hub.store.write(move |db| record::close_all(db, "the gateway ended before the answer", now));
     match ended.await {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Call;
 use crate::gateway::hub::{Announcement, Hub};
+use crate::gateway::sessions::key;
 use crate::host::clock;
 
 /// The answer: the snapshot, and the state of the models.
@@ -19,13 +20,14 @@ pub fn announcement(hub: &Hub) -> Announcement {
     Announcement::new("health", None, &snapshot(hub)).versioned()
 }
 
-/// No models, hence none degraded.
+/// A model that cannot be asked is told of by `models.list`; nothing here degrades by itself.
 pub(super) fn model_runtime() -> Value {
     json!({ "degraded": false, "pendingAgents": [] })
 }
 
 /// The snapshot, within the published schema.
 pub fn snapshot(hub: &Hub) -> Value {
+    let sessions = hub.sessions.summary(&hub.options.store.display().to_string());
     json!({
         "ok": true,
         "ts": clock::epoch_ms(),
@@ -37,9 +39,16 @@ pub fn snapshot(hub: &Hub) -> Value {
         "channelOrder": [],
         "channelLabels": {},
         "heartbeatSeconds": 0,
-        "defaultAgentId": "",
-        "agents": [],
-        "sessions": { "path": "", "count": 0, "recent": [] },
+        "defaultAgentId": key::AGENT,
+        "agents": [{
+            "agentId": key::AGENT,
+            "isDefault": true,
+            "heartbeat": {
+                "enabled": false, "every": "disabled", "everyMs": null, "prompt": "", "target": "none", "ackMaxChars": 0,
+            },
+            "sessions": sessions,
+        }],
+        "sessions": sessions,
         "eventLoop": hub.load.borrow().show(),
     })
 }

@@ -1,11 +1,15 @@
 //! The methods: one file each, and one row each in the table of their family. A row says who may call the method and
 //! what its parameters look like; the file says what it does. A family comes with the events that it tells.
 
+mod agent;
+mod chat;
 mod device;
 mod own;
+mod sessions;
 
 pub mod health;
 pub mod logs_tail;
+pub mod models;
 pub mod status;
 pub mod system_presence;
 
@@ -91,7 +95,8 @@ pub struct Family {
 }
 
 /// Every family; which of them a gateway has is decided when it starts.
-const FAMILIES: &[Family] = &[own::FAMILY, device::FAMILY];
+const FAMILIES: &[Family] =
+    &[agent::FAMILY, chat::FAMILY, device::FAMILY, models::FAMILY, own::FAMILY, sessions::FAMILY];
 
 /// Methods that belong to nodes alone; an operator that calls one is told so.
 const NODE_ONLY: &[&str] = &[

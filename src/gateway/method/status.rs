@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, health};
+use super::{Call, health, models};
 use crate::gateway::machine;
+use crate::gateway::sessions::key;
 use crate::gateway::shape::{Shape, optional};
 
 /// What may be asked for besides; neither changes the answer of a gateway without channels.
@@ -16,10 +17,15 @@ pub const PARAMS: Shape = Shape::Object(&[
 /// The answer.
 pub fn answer(call: &Call) -> Value {
     let hub = &call.hub;
+    let sessions = hub.sessions.summary(&hub.options.store.display().to_string());
+    let defaults = models::defaults(hub);
     let mut status = json!({
         "runtimeVersion": hub.options.version,
         "hostDesktop": { "enabled": false, "state": "disabled" },
-        "heartbeat": { "defaultAgentId": "", "agents": [] },
+        "heartbeat": {
+            "defaultAgentId": key::AGENT,
+            "agents": [{ "agentId": key::AGENT, "enabled": false, "every": "disabled", "everyMs": null }],
+        },
         "channelSummary": [],
         "queuedSystemEvents": [],
         "degradedSecretOwners": [],
@@ -39,7 +45,13 @@ pub fn answer(call: &Call) -> Value {
             },
         },
         "sessions": {
-            "paths": [], "count": 0, "defaults": { "model": null, "contextTokens": null }, "recent": [], "byAgent": [],
+            "paths": [sessions["path"]],
+            "count": sessions["count"],
+            "defaults": { "model": defaults["model"], "contextTokens": defaults["contextTokens"] },
+            "recent": sessions["recent"],
+            "byAgent": [{
+                "agentId": key::AGENT, "path": sessions["path"], "count": sessions["count"], "recent": sessions["recent"],
+            }],
         },
         "modelRuntime": health::model_runtime(),
         "eventLoop": hub.load.borrow().show(),

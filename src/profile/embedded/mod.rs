@@ -2,6 +2,7 @@
 //! One file for each part; the keys are the real program's. A wrong value is an error that names its key, and a change
 //! that has one is not taken over.
 
+pub mod agent;
 pub mod nodes;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::config::{Node, SecretSource};
 use crate::base::{Result, Secret};
 
+pub use agent::AgentRules;
 pub use nodes::NodeRules;
 
 /// Follows a reference to a secret; `None` where there is nothing.
@@ -19,6 +21,8 @@ pub type Follow<'a> = dyn Fn(&SecretSource) -> Result<Option<Secret>> + 'a;
 /// The parts; the default stands for "there is no such file".
 #[derive(Clone, Debug, Default)]
 pub struct Embedded {
+    /// `models.providers` and `agents.defaults`.
+    pub agent: AgentRules,
     /// `gateway.nodes`.
     pub nodes: NodeRules,
 }
@@ -28,8 +32,8 @@ impl Embedded {
     ///
     /// # Errors
     /// [`crate::base::Kind::Config`], code `config_invalid`, with the key; or what is wrong with a secret.
-    pub fn read(root: &Value, file: &Path, _follow: &Follow<'_>) -> Result<Embedded> {
+    pub fn read(root: &Value, file: &Path, follow: &Follow<'_>) -> Result<Embedded> {
         let gateway = Node::root(file, "gateway", root).object()?;
-        Ok(Embedded { nodes: NodeRules::read(&gateway)? })
+        Ok(Embedded { agent: AgentRules::read(root, file, follow)?, nodes: NodeRules::read(&gateway)? })
     }
 }
