@@ -1,5 +1,4 @@
-//! The HTTP side of the port (OPENCLAW.md 3): probes, a page that says what this is, and the way into a
-//! WebSocket. Headers, their order and the bodies are those of the real gateway.
+//! The HTTP side of the port (OPENCLAW.md 3): probes, the page, and the way into a WebSocket. Headers, their order and the bodies are those of the real gateway.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -8,7 +7,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap};
+use hyper::header::{AUTHORIZATION, CONNECTION, HOST, HeaderMap, IF_NONE_MATCH};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -24,7 +23,7 @@ use super::load::EventLoop;
 use super::options::Auth;
 use super::tailnet::Front;
 use super::throttle::Party;
-use super::{asker, date, machine, origin, upgrade};
+use super::{asker, date, machine, origin, page, upgrade};
 use crate::host::clock;
 use crate::wire::limits;
 
@@ -33,7 +32,7 @@ const HEAD_MAX: usize = 16 * 1024;
 /// The kind of all that is told to programs.
 pub const JSON: &str = "application/json; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
-const PAGE: &str = "OpenClaw gateway (embedded). It speaks Gateway protocol v4 over WebSocket on this port; see /healthz, /startupz and /readyz.\n";
+const HTML: &str = "text/html; charset=utf-8";
 
 /// What a page is told that speaks with a name which is not known to be this machine's.
 const HOST_REFUSED: &str = r#"{"error":{"message":"Host not allowed. Open the gateway by its address or by localhost, or allow the page's origin in gateway.controlUi.allowedOrigins.","type":"host_not_allowed"}}"#;
@@ -86,9 +85,28 @@ fn answered(hub: &Hub, request: &Request<Incoming>, caller: &Caller) -> Result<D
     Ok(match request.uri().path() {
         "/startup" | "/startupz" => startup(hub, details()?),
         "/ready" | "/readyz" => ready(hub, details()?),
-        "/" => only_read(request).map(|()| Draft::new(StatusCode::OK, TEXT, PAGE.into()))?,
-        _ => Draft::new(StatusCode::NOT_FOUND, TEXT, "Not Found".into()),
+        "/" if page::is_at("/", &hub.embedded().page) => only_read(request).map(|()| shown(request))?,
+        path if only_read(request).is_ok() && page::is_at(path, &hub.embedded().page) => shown(request),
+        _ => Draft::new(StatusCode::NOT_FOUND, TEXT, "Not Found"),
     })
+}
+
+/// The page, or the word that the browser has it already.
+fn shown(request: &Request<Incoming>) -> Draft {
+    let (page, header) =
+        (page::page(), |name| request.headers().get(name).and_then(|value| value.to_str().ok()));
+    let same = header(IF_NONE_MATCH).is_some_and(|known| known.split(',').any(|one| one.trim() == page.etag));
+    let status = if same { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    let body = if same { Bytes::new() } else { page.body.clone() };
+    let mut draft = Draft::new(status, HTML, body);
+    draft.extra = vec![
+        ("X-Frame-Options", "DENY".into()),
+        ("Content-Security-Policy", page.policy(header(HOST))),
+        ("Cross-Origin-Resource-Policy", "same-origin".into()),
+        ("ETag", page.etag.clone()),
+        ("Cache-Control", "no-cache".into()),
+    ];
+    draft
 }
 
 /// Refuses everything but looking.
@@ -96,8 +114,8 @@ fn only_read(request: &Request<Incoming>) -> Result<(), Box<Draft>> {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(());
     }
-    let mut draft = Draft::new(StatusCode::METHOD_NOT_ALLOWED, TEXT, "Method Not Allowed".into());
-    draft.extra = Some(("Allow", "GET, HEAD".into()));
+    let mut draft = Draft::new(StatusCode::METHOD_NOT_ALLOWED, TEXT, "Method Not Allowed");
+    draft.extra = vec![("Allow", "GET, HEAD".into())];
     Err(Box::new(Draft { length_last: true, ..draft }))
 }
 
@@ -139,8 +157,8 @@ fn is_trusted(hub: &Hub, caller: &Caller, headers: &HeaderMap) -> Result<bool, B
     let (party, now) = (Party::Remote(caller.ip), hub.moment());
     if let Some(left) = hub.throttle().locked(&party, Guess::Secret, now) {
         let body = r#"{"error":{"message":"Too many failed authentication attempts. Please try again later.","type":"rate_limited"}}"#;
-        let mut draft = Draft::new(StatusCode::TOO_MANY_REQUESTS, JSON, body.into());
-        draft.extra = Some(("Retry-After", left.as_millis().div_ceil(1000).to_string()));
+        let mut draft = Draft::new(StatusCode::TOO_MANY_REQUESTS, JSON, body);
+        draft.extra = vec![("Retry-After", left.as_millis().div_ceil(1000).to_string())];
         return Err(Box::new(Draft { length_last: true, ..draft }));
     }
     if secret.matches(bearer) {
@@ -208,7 +226,7 @@ fn probe_json(ok: bool, body: &impl Serialize) -> Draft {
 
 fn probe(ok: bool, body: String) -> Draft {
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Draft { extra: None, store: false, ..Draft::new(status, JSON, body) }
+    Draft { store: false, ..Draft::new(status, JSON, body) }
 }
 
 /// The body that tells a proxy what it lacks.
@@ -220,15 +238,15 @@ fn attribution_required() -> String {
 struct Draft {
     status: StatusCode,
     kind: &'static str,
-    extra: Option<(&'static str, String)>,
+    extra: Vec<(&'static str, String)>,
     store: bool,
     length_last: bool,
-    body: String,
+    body: Bytes,
 }
 
 impl Draft {
-    fn new(status: StatusCode, kind: &'static str, body: String) -> Self {
-        Draft { status, kind, extra: None, store: true, length_last: false, body }
+    fn new(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Self {
+        Draft { status, kind, extra: Vec::new(), store: true, length_last: false, body: body.into() }
     }
 
     fn finish(self, request: &Request<Incoming>) -> Answer {
@@ -239,7 +257,7 @@ impl Draft {
             ("Referrer-Policy", "no-referrer"),
             ("Permissions-Policy", "camera=(), microphone=(self), geolocation=()"),
         ];
-        headers.extend(self.extra.as_ref().map(|(name, value)| (*name, value.as_str())));
+        headers.extend(self.extra.iter().map(|(name, value)| (*name, value.as_str())));
         headers.push(("Content-Type", self.kind));
         if !self.store {
             headers.push(("Cache-Control", "no-store"));
@@ -266,10 +284,10 @@ fn ends_connection(request: &Request<Incoming>) -> bool {
 }
 
 /// A response of these headers in this order.
-pub fn build(status: StatusCode, headers: &[(&str, &str)], body: String) -> Answer {
+pub fn build(status: StatusCode, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
     let builder = headers
         .iter()
         .fold(Response::builder().status(status), |builder, (name, value)| builder.header(*name, *value));
     // The names and values are our own; a response that cannot be built would be an empty one.
-    builder.body(Full::new(Bytes::from(body))).unwrap_or_default()
+    builder.body(Full::new(body.into())).unwrap_or_default()
 }

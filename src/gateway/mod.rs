@@ -6,6 +6,7 @@
 //! | `mod`, `listeners`, `ticker` | the listeners, the rhythm, the end |
 //! | `tls`, `certificate` | TLS, where it is switched on |
 //! | `http`, `upgrade` | probes, and the way into a WebSocket |
+//! | `page` | the page that people see |
 //! | `asker`, `access` | for whom a request comes, and who may come in as the configuration says it now |
 //! | `session`, `conversation` | one connection, over any byte stream |
 //! | `entry` | from the one to the other: limiter, decision, pairing |
@@ -41,6 +42,7 @@ mod machine;
 pub mod method;
 mod options;
 mod origin;
+mod page;
 mod presence;
 mod scope;
 mod session;

@@ -36,7 +36,7 @@ pub mod tunnel;
 pub mod url;
 
 pub use config::{GatewayConfig, SecretSource};
-pub use embedded::Embedded;
+pub use embedded::{Embedded, PageRules};
 pub use environment::Environment;
 pub use fence::Fence;
 pub use inherited::own_env;

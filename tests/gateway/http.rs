@@ -88,12 +88,41 @@ async fn responses_equal_the_recorded_ones() {
 }
 
 #[tokio::test]
-async fn the_page_says_what_this_is() {
+async fn the_page_stands_wherever_no_program_asks() {
     let gateway = Gateway::start().await;
-    let page = ask(&gateway, "GET / HTTP/1.1").await;
-    assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && body(&page).starts_with("OpenClaw gateway"), "{page}");
-    let head = ask(&gateway, "HEAD / HTTP/1.1").await;
-    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && body(&head).is_empty(), "{head}");
+    for path in ["/", "/nothere", "/chat/x?y=1"] {
+        let page = ask(&gateway, &format!("GET {path} HTTP/1.1")).await;
+        assert!(
+            page.starts_with("HTTP/1.1 200 OK\r\n") && body(&page).starts_with("<!doctype html>"),
+            "{path}"
+        );
+        let head = ask(&gateway, &format!("HEAD {path} HTTP/1.1")).await;
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && body(&head).is_empty(), "{head}");
+        for header in [
+            "X-Frame-Options: DENY\r\n",
+            "X-Content-Type-Options: nosniff\r\n",
+            "Referrer-Policy: no-referrer\r\n",
+            "Content-Security-Policy: default-src 'none'; script-src 'sha256-",
+            "connect-src 'self' ws://127.0.0.1 wss://127.0.0.1;",
+            "frame-ancestors 'none'",
+            "Cache-Control: no-cache\r\n",
+        ] {
+            assert!(head.contains(header), "{header}\n{head}");
+        }
+        let etag = head.lines().find_map(|line| line.strip_prefix("Etag: ")).unwrap();
+        let again = ask(&gateway, &format!("GET {path} HTTP/1.1\r\nIf-None-Match: {etag}")).await;
+        assert!(again.starts_with("HTTP/1.1 304 Not Modified\r\n") && body(&again).is_empty(), "{again}");
+    }
+    for request in ["GET /favicon.ico", "GET /v1/models", "GET /api/metrics", "POST /nothere", "GET /hooks/x"]
+    {
+        let none = ask(&gateway, &format!("{request} HTTP/1.1")).await;
+        assert!(
+            none.starts_with("HTTP/1.1 404 Not Found\r\n") && body(&none) == "Not Found",
+            "{request}\n{none}"
+        );
+    }
+    let post = ask(&gateway, "POST / HTTP/1.1").await;
+    assert!(post.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{post}");
     let last = ask(&gateway, "GET /healthz HTTP/1.1\r\nConnection: close").await;
     assert!(last.contains("Connection: close\r\n") && !last.contains("Keep-Alive"), "{last}");
 }

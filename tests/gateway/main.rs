@@ -19,6 +19,7 @@ mod drain;
 mod harness;
 mod http;
 mod limits;
+mod page;
 mod pages;
 mod pairing;
 mod proxies;

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod nodes;
+pub mod page;
 
 use std::path::Path;
 
@@ -14,6 +15,7 @@ use crate::base::{Result, Secret};
 
 pub use agent::AgentRules;
 pub use nodes::NodeRules;
+pub use page::PageRules;
 
 /// Follows a reference to a secret; `None` where there is nothing.
 pub type Follow<'a> = dyn Fn(&SecretSource) -> Result<Option<Secret>> + 'a;
@@ -25,6 +27,8 @@ pub struct Embedded {
     pub agent: AgentRules,
     /// `gateway.nodes`.
     pub nodes: NodeRules,
+    /// `gateway.controlUi`.
+    pub page: PageRules,
 }
 
 impl Embedded {
@@ -34,6 +38,10 @@ impl Embedded {
     /// [`crate::base::Kind::Config`], code `config_invalid`, with the key; or what is wrong with a secret.
     pub fn read(root: &Value, file: &Path, follow: &Follow<'_>) -> Result<Embedded> {
         let gateway = Node::root(file, "gateway", root).object()?;
-        Ok(Embedded { agent: AgentRules::read(root, file, follow)?, nodes: NodeRules::read(&gateway)? })
+        Ok(Embedded {
+            agent: AgentRules::read(root, file, follow)?,
+            nodes: NodeRules::read(&gateway)?,
+            page: PageRules::read(&gateway)?,
+        })
     }
 }
