@@ -12,8 +12,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::config::{SecretSource, expand, source_of};
+use super::embedded::Follow;
 use super::isolation::{Sharing, is_meant};
-use crate::base::{ProfileName, Secret};
+use crate::base::{ProfileName, Result, Secret};
 
 /// Endings, in lower case, of the keys that hold a credential below `channels`.
 const CREDENTIALS: [&str; 4] = ["token", "secret", "apikey", "password"];
@@ -165,19 +166,36 @@ impl Walk<'_> {
     }
 
     fn text(&self, key: &str, value: &Value) -> Option<Secret> {
-        match value {
-            Value::String(text) if holds(key, &FILES) => {
-                let path = self.expanded(text)?.expose().trim().to_owned();
-                (self.resolve)(&SecretSource::File { path, pointer: None })
-            }
-            Value::String(text) => self.expanded(text),
-            reference => (self.resolve)(&source_of(reference, self.providers)?),
-        }
+        let follow = |source: &SecretSource| Ok((self.resolve)(source));
+        credential(key, value, self.providers, &follow).ok().flatten()
     }
+}
 
-    /// A text with its variables filled in, as the gateway would; `None` when one of them is not set.
-    fn expanded(&self, text: &str) -> Option<Secret> {
-        expand(text, |name| (self.resolve)(&SecretSource::Env(name.to_owned()))).map(Secret::new)
+/// The credential that `key` with `value` stands for: a text with its variables filled in, as the gateway would, a
+/// reference, or the content of the file that it names; `None` where there is none to be had.
+///
+/// # Errors
+/// What `follow` says of a file.
+pub(super) fn credential(
+    key: &str,
+    value: &Value,
+    providers: Option<&Value>,
+    follow: &Follow<'_>,
+) -> Result<Option<Secret>> {
+    let expanded = |text: &str| {
+        let variable = |name: &str| follow(&SecretSource::Env(name.to_owned())).ok().flatten();
+        expand(text, variable).map(Secret::new)
+    };
+    match value {
+        Value::String(text) if holds(key, &FILES) => match expanded(text) {
+            Some(path) => {
+                let path = path.expose().trim().to_owned();
+                follow(&SecretSource::File { path, pointer: None })
+            }
+            None => Ok(None),
+        },
+        Value::String(text) => Ok(expanded(text)),
+        reference => source_of(reference, providers).map_or(Ok(None), |source| follow(&source)),
     }
 }
 

@@ -264,7 +264,7 @@ fn variables(env: Option<&Value>) -> BTreeMap<String, Secret> {
 /// One place in the tree, with the path under which errors speak of it.
 pub(super) struct Node<'a> {
     file: &'a Path,
-    path: String,
+    pub(super) path: String,
     value: Option<&'a Value>,
 }
 
@@ -275,7 +275,8 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn child(&self, key: &str) -> Node<'a> {
-        let value = self.value.and_then(|value| value.get(key));
+        let value =
+            self.value.and_then(|value| value.get(key).or_else(|| value.get(key.parse::<usize>().ok()?)));
         Node { file: self.file, path: format!("{}.{key}", self.path), value }
     }
 

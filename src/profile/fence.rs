@@ -157,7 +157,7 @@ impl Node<'_> {
     }
 
     /// A whole number that is not negative.
-    fn count(&self) -> Result<Option<u64>> {
+    pub(super) fn count(&self) -> Result<Option<u64>> {
         self.value().map(|value| whole(value).ok_or_else(|| self.wrong("a whole number"))).transpose()
     }
 }

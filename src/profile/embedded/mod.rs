@@ -3,8 +3,10 @@
 //! that has one is not taken over.
 
 pub mod agent;
+pub mod hooks;
 pub mod nodes;
 pub mod page;
+pub mod telegram;
 
 use std::path::Path;
 
@@ -14,8 +16,10 @@ use super::config::{Node, SecretSource};
 use crate::base::{Result, Secret};
 
 pub use agent::AgentRules;
+pub use hooks::HookRules;
 pub use nodes::NodeRules;
 pub use page::PageRules;
+pub use telegram::Telegram;
 
 /// Follows a reference to a secret; `None` where there is nothing.
 pub type Follow<'a> = dyn Fn(&SecretSource) -> Result<Option<Secret>> + 'a;
@@ -29,6 +33,10 @@ pub struct Embedded {
     pub nodes: NodeRules,
     /// `gateway.controlUi`.
     pub page: PageRules,
+    /// `channels.telegram`.
+    pub telegram: Telegram,
+    /// `hooks`.
+    pub hooks: HookRules,
 }
 
 impl Embedded {
@@ -42,6 +50,8 @@ impl Embedded {
             agent: AgentRules::read(root, file, follow)?,
             nodes: NodeRules::read(&gateway)?,
             page: PageRules::read(&gateway)?,
+            telegram: Telegram::read(root, file, follow)?,
+            hooks: HookRules::read(root, file, follow)?,
         })
     }
 }
