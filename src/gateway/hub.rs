@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::access::{Access, Reload, Settings};
 use super::admission::Peer;
 use super::agent::Agent;
+use super::channel::Channels;
 use super::connection::Connection;
 use super::devices::Devices;
 use super::load::Load;
@@ -96,6 +97,8 @@ pub struct Hub {
     pub front: Option<Front>,
     /// How busy it is.
     pub load: RefCell<Load>,
+    /// Its channels.
+    pub channels: Channels,
     started: Stopwatch,
     health_version: Cell<u64>,
     presence: RefCell<Presence>,
@@ -126,6 +129,7 @@ impl Hub {
             boot_id: Uuid::new_v4().to_string(),
             front: options.tailnet.clone().map(Front::new),
             load: RefCell::default(),
+            channels: Channels::default(),
             started: Stopwatch::start(),
             health_version: Cell::new(1),
             presence: RefCell::new(Presence::new(own)),
@@ -229,6 +233,7 @@ impl Hub {
             }
             Some(Ok(Settings { access, embedded })) => {
                 self.embedded.replace(Rc::new(embedded));
+                self.channels.look_again();
                 let before = self.access.replace(Rc::new(access));
                 let now = self.access();
                 self.throttle().set_limit(now.fence.rate_limit);

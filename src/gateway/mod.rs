@@ -17,6 +17,7 @@
 //! | `connection` | one of them, as the others see it |
 //! | `store` | what is remembered |
 //! | `sessions`, `agent` | what is said, and who answers |
+//! | `channel` | where people write from who have no client |
 //! | `door`, `tailnet` | through which listener a connection came, and the one that Tailscale leads to |
 
 mod access;
@@ -24,6 +25,7 @@ mod admission;
 pub mod agent;
 mod asker;
 mod certificate;
+pub mod channel;
 mod connect;
 pub mod connection;
 mod conversation;
@@ -96,6 +98,7 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
         .run_until(async {
             agent::tidy(&hub).await;
             let ticker = spawn_local(ticker::run(Rc::clone(&hub)));
+            let channels = spawn_local(channel::run(Rc::clone(&hub)));
             let exposing = spawn_local(tailnet::run(Rc::clone(&hub)));
             if let Some(ready) = ready {
                 // Whoever started us may have stopped waiting; the gateway runs all the same.
@@ -107,6 +110,7 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
             }
             tracing::info!(target: "gateway", %profile, "stopping");
             exposing.abort();
+            channels.abort();
             hub.drain();
             // Probes are answered until the last connection is closed; each ends by its own deadline.
             tokio::select! {

@@ -12,7 +12,7 @@ pub const READ: &str = "operator.read";
 pub const WRITE: &str = "operator.write";
 /// Speech; included in [`WRITE`].
 pub const TALK: &str = "operator.talk";
-/// Letting devices and nodes in.
+/// Letting devices, nodes and people in.
 pub const PAIRING: &str = "operator.pairing";
 const SESSIONS_READ: &str = "operator.sessions.read";
 const SESSIONS_WRITE: &str = "operator.sessions.write";

@@ -11,6 +11,7 @@ mod built;
 #[path = "../e2e/npm.rs"]
 mod npm;
 
+mod bot_api;
 mod calls;
 mod captures;
 mod chat;
@@ -25,5 +26,6 @@ mod pairing;
 mod proxies;
 mod schema;
 mod tailnet;
+mod telegram;
 mod tls;
 mod ws;

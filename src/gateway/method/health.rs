@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Call;
+use crate::gateway::channel::standing;
 use crate::gateway::hub::{Announcement, Hub};
 use crate::gateway::sessions::key;
 use crate::host::clock;
@@ -28,6 +29,7 @@ pub(super) fn model_runtime() -> Value {
 /// The snapshot, within the published schema.
 pub fn snapshot(hub: &Hub) -> Value {
     let sessions = hub.sessions.summary(&hub.options.store.display().to_string());
+    let (channels, order, labels) = standing::summary(hub);
     json!({
         "ok": true,
         "ts": clock::epoch_ms(),
@@ -35,9 +37,9 @@ pub fn snapshot(hub: &Hub) -> Value {
         "durationMs": 0,
         "plugins": { "loaded": [], "errors": [], "unavailable": [] },
         "configReload": { "hotReloadStatus": "disabled" },
-        "channels": {},
-        "channelOrder": [],
-        "channelLabels": {},
+        "channels": channels,
+        "channelOrder": order,
+        "channelLabels": labels,
         "heartbeatSeconds": 0,
         "defaultAgentId": key::AGENT,
         "agents": [{

@@ -2,6 +2,7 @@
 //! what its parameters look like; the file says what it does. A family comes with the events that it tells.
 
 mod agent;
+pub mod channel;
 mod chat;
 mod device;
 mod own;
@@ -95,8 +96,15 @@ pub struct Family {
 }
 
 /// Every family; which of them a gateway has is decided when it starts.
-const FAMILIES: &[Family] =
-    &[agent::FAMILY, chat::FAMILY, device::FAMILY, models::FAMILY, own::FAMILY, sessions::FAMILY];
+const FAMILIES: &[Family] = &[
+    agent::FAMILY,
+    chat::FAMILY,
+    device::FAMILY,
+    models::FAMILY,
+    own::FAMILY,
+    sessions::FAMILY,
+    channel::FAMILY,
+];
 
 /// Methods that belong to nodes alone; an operator that calls one is told so.
 const NODE_ONLY: &[&str] = &[
