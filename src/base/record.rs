@@ -305,6 +305,9 @@ pub struct SupervisorStatus {
     pub pid: u32,
     /// Its version.
     pub version: String,
+    /// Its program's file, as it was when it began; blank from a supervisor that does not tell.
+    #[serde(default)]
+    pub program: String,
     /// Its control socket.
     pub socket: String,
     /// When it began, in milliseconds since the epoch.

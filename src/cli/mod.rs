@@ -12,6 +12,7 @@ mod line;
 mod parse;
 mod probed;
 mod render;
+mod skew;
 mod speech;
 mod survey;
 mod tunnel;

@@ -9,7 +9,9 @@ use tokio::task::AbortHandle;
 use super::adoption::RunRecord;
 use super::capture::Capture;
 use super::ready::Seen;
+use super::rehearsal;
 use crate::access::peer::Led;
+use crate::base::ProfileName;
 use crate::host::census;
 use crate::host::cgroup::Group;
 use crate::host::clock::epoch_ms;
@@ -96,6 +98,15 @@ impl Live {
     /// Whom it is led by, and whether it is confined.
     pub fn led(&self) -> Led {
         Led { leader: self.pid, confined: self.record.confinement.is_in_force() }
+    }
+
+    /// What is to be said of it: by its making, by the last probe, and where it is of another version than this program.
+    pub fn warnings(&self, name: &ProfileName) -> Vec<String> {
+        let seen = self.seen.as_ref();
+        let version = seen.and_then(|seen| seen.version.as_deref());
+        let other = rehearsal::another_version(name, self.record.runtime, version);
+        let probe = seen.and_then(|seen| seen.warning.clone());
+        self.record.warning.clone().into_iter().chain(probe).chain(other).collect()
     }
 
     /// Looks again at what it runs: between fork and exec it has the words of its maker, and a title may come later.

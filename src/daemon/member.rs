@@ -136,7 +136,7 @@ impl Member {
             }
             status.confine.in_force.clone_from(&live.record.confinement.in_force);
             status.confine.abi = live.record.confinement.abi;
-            status.warnings.extend(live.record.warning.clone());
+            status.warnings.extend(live.warnings(&self.name));
             let allowance = fleet.get(&self.name).and_then(|instance| instance.stop_allowance());
             if let (Some(asked), Some(up_to), None) = (live.asked_at_ms, allowance, live.ended) {
                 let since = Duration::from_millis(epoch_ms().saturating_sub(asked));
@@ -155,7 +155,6 @@ impl Member {
             }
             if let Some(seen) = &live.seen {
                 status.version.clone_from(&seen.version);
-                status.warnings.extend(seen.warning.clone());
             }
             status.warnings.extend(poll_clash::warning(&self.name, live.capture.clashes(), &self.shared));
         }

@@ -35,6 +35,7 @@ mod outer;
 mod prepare;
 mod ready;
 mod real;
+mod rehearsal;
 mod repeats;
 mod setup;
 mod sharing;
@@ -60,6 +61,7 @@ pub use prepare::{Cleared, DISK, Occasion, clear, port_taken, refused_for};
 pub use real::{
     Chosen, choose, command_line as real_command_line, find as find_real, version as installed_version,
 };
+pub use rehearsal::rehearse;
 pub use setup::Setup;
 pub use sharing::{allowed, as_conflicts, shared_channels, sharings};
 
@@ -108,6 +110,7 @@ pub async fn run(
     let status = SupervisorStatus {
         pid: process::own_pid(),
         version: env!("CARGO_PKG_VERSION").into(),
+        program: process::own_program().display().to_string(),
         socket: setup.socket.display().to_string(),
         started_at_ms: clock::epoch_ms(),
         profiles: 0,

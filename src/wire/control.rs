@@ -61,6 +61,22 @@ pub struct ReloadParams {
     pub program: PathBuf,
 }
 
+/// What a program says that shows how it would do as the supervisor. One of another version may say more.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    /// Whether it could.
+    pub ok: bool,
+    /// Its version.
+    #[serde(default)]
+    pub version: String,
+    /// The runs that it would go on watching.
+    #[serde(default)]
+    pub runs: Vec<ProfileName>,
+    /// The profiles whose files it refuses, each with the reason.
+    #[serde(default)]
+    pub refused: Vec<(ProfileName, String)>,
+}
+
 /// What [`PROFILE_ALL`] does with each of its profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -21,7 +21,19 @@ fn no_supervisor_runs_until_one_is_needed_and_none_after_it_was_stopped() {
     let gateway = pid(&world.start(&name));
     let status = world.run(&["supervisor", "status", "--json"]).ok().json();
     let keys: Vec<&String> = status.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["memoryBytes", "pid", "profiles", "socket", "startedAtMs", "version"]);
+    let known = [
+        "cli",
+        "installed",
+        "memoryBytes",
+        "pid",
+        "profiles",
+        "program",
+        "skew",
+        "socket",
+        "startedAtMs",
+        "version",
+    ];
+    assert_eq!(keys, known);
     assert_eq!((&status["profiles"], &status["version"]), (&1.into(), &env!("CARGO_PKG_VERSION").into()));
     assert!(world.run(&["supervisor", "status"]).ok().out.contains("1 profile"), "for people too");
     let stopped = world.run(&["supervisor", "stop", "--json"]).ok().json();

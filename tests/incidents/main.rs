@@ -50,6 +50,7 @@ mod e2_cheap_calls;
 mod f6_tailnet;
 mod f7_tls;
 mod foreground;
+mod g4_upgrades;
 mod g6_notify;
 mod g6_systemd;
 mod h2_binds;

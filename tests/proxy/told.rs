@@ -92,10 +92,12 @@ fn a_gateway_older_than_what_is_installed_is_named_with_both_versions() {
         ),
     );
     let deep = world.run(&words("status --deep", &["--json"])).ok().json();
-    let versions = &deep["host"]["versions"];
+    let mut versions = deep["host"]["versions"].clone();
+    assert_eq!(versions["supervisor"].take()["skew"], false, "{deep}");
+    let own = env!("CARGO_PKG_VERSION");
     assert_eq!(
-        *versions,
-        json!({"cli": env!("CARGO_PKG_VERSION"), "gateway": "0.0.0-fake", "installed": "2026.9.9", "skew": true})
+        versions,
+        json!({"cli": own, "gateway": "0.0.0-fake", "installed": "2026.9.9", "skew": true, "supervisor": null})
     );
     assert!(deep["host"]["durability"]["reason"].is_string(), "{}", deep["host"]);
     let shown = world.run(&words("status --deep", &[])).ok();

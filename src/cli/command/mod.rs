@@ -103,11 +103,16 @@ pub fn port_of(command: &Command) -> Option<u16> {
 pub fn run(context: &Context, command: Command) -> Result<()> {
     match command {
         Command::Profile(Later(command)) => profile(context, command),
-        Command::Supervisor(Later(Supervisor::Run { background })) => {
+        Command::Supervisor(Later(Supervisor::Run { rehearse: true, .. })) => {
+            supervisor_run::rehearse(context)
+        }
+        Command::Supervisor(Later(Supervisor::Run { background, .. })) => {
             supervisor_run::run(context, background)
         }
         Command::Supervisor(Later(Supervisor::Status)) => block_on(supervisor_status::run(context)),
-        Command::Supervisor(Later(Supervisor::Reload)) => block_on(supervisor_reload::run(context)),
+        Command::Supervisor(Later(Supervisor::Reload { program })) => {
+            block_on(supervisor_reload::run(context, program))
+        }
         Command::Supervisor(Later(Supervisor::Stop)) => block_on(supervisor_stop::run(context)),
         Command::Host(Later(Host::Status)) => host::status(context),
         Command::Host(Later(Host::Conflicts { explain })) => host::conflicts(context, explain),

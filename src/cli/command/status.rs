@@ -13,7 +13,7 @@ use crate::cli::args::Status;
 use crate::cli::line::{Asker, shown};
 use crate::cli::probed::{Probed, own_presence};
 use crate::cli::render::{Listing, cell};
-use crate::cli::{Context, survey};
+use crate::cli::{Context, skew, survey};
 use crate::client::gateway::CALL_TIMEOUT;
 use crate::host::process;
 use crate::profile::Profile;
@@ -76,11 +76,16 @@ async fn looked(context: &Context, deep: bool) -> Result<(Value, Option<Error>)>
         return Err(error.clone());
     }
     let mut document = document(context, profile.as_ref(), asker.ok().as_ref(), &mut probed);
+    if let Some(profile) = &profile {
+        document["versions"] = status_deep::versions(context, profile, probed.version());
+    }
     if deep {
         document["lastHeartbeat"] = probed.answers[3].take();
         if let Some(profile) = &profile {
             let (keeper, all) = (status_deep::keeper(context).await, survey::links(context).await?);
+            let supervisor = skew::around_supervisor(context).await;
             document["host"] = status_deep::host(context, profile, probed.version(), keeper, &all)?;
+            skew::add(&mut document["host"]["versions"], supervisor);
         }
     }
     Ok((document, probed.error))
@@ -166,6 +171,15 @@ fn table(document: &Value) -> Listing {
     );
     fact("url", cell::text(&gateway["url"]));
     fact("version", cell::first(&[&gateway["version"], &document["runtimeVersion"]]));
+    if document["versions"]["skew"] == true {
+        let [installed, cli] = ["installed", "cli"].map(|key| cell::text(&document["versions"][key]));
+        fact(
+            "skew",
+            format!(
+                "installed is {installed}, this program is {cli}; restart the gateway to run what is installed"
+            ),
+        );
+    }
     let service = &document["gatewayService"];
     if service.is_object() {
         fact("supervisor", if service["loaded"] == true { "managed" } else { "not managed" }.into());

@@ -75,7 +75,7 @@ pub fn host(
 }
 
 /// What runs, what is installed, and whether they are the same. The embedded gateway is this very program.
-fn versions(context: &Context, profile: &Profile, running: Option<&str>) -> Value {
+pub fn versions(context: &Context, profile: &Profile, running: Option<&str>) -> Value {
     let cli = env!("CARGO_PKG_VERSION");
     let state_dir = files::real_path(&profile.paths.state_dir);
     let record = Record::read(&state_dir).filter(|record| record.is_proved(&state_dir));
@@ -173,6 +173,12 @@ pub fn facts(host: &Value, fact: &mut impl FnMut(&str, String)) {
             cell::text(&versions["installed"]),
         ),
     );
+    let supervisor = &versions["supervisor"];
+    if supervisor["skew"] == true {
+        let [running, installed] = ["running", "installed"].map(|key| cell::text(&supervisor[key]));
+        let what = format!("runs {running}, installed {installed}; to go over: openclaw supervisor reload");
+        fact("supervisor's version", what);
+    }
     let durability = &host["durability"];
     if durability.is_object() {
         let word = |key: &str| match durability[key].as_bool() {

@@ -1,6 +1,7 @@
 //! `supervisor reload`: the running supervisor becomes this program, for example after an upgrade. No gateway
 //! is restarted.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,13 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Orders the hand-over and waits until the new supervisor answers.
-pub async fn run(context: &Context) -> Result<()> {
+pub async fn run(context: &Context, program: Option<PathBuf>) -> Result<()> {
+    let program = program.unwrap_or_else(process::own_program);
     let patience = context.timeout.map_or(PATIENCE, |limit| limit.0);
     let late = |_| {
         Error::new(Kind::Deadline, "reload_timeout", "the new supervisor does not answer yet")
             .remedy("the gateways serve on; see openclaw supervisor status")
     };
-    let (status, handed) = timeout(patience, hand_over(context)).await.map_err(late)??;
+    let (status, handed) = timeout(patience, hand_over(context, &program)).await.map_err(late)??;
     let kept = status.profiles;
     let sentence = format!(
         "supervisor {} is version {} now (it was {}); {kept} profiles go on",
@@ -37,10 +39,10 @@ pub async fn run(context: &Context) -> Result<()> {
     Ok(())
 }
 
-async fn hand_over(context: &Context) -> Result<(SupervisorStatus, Value)> {
+async fn hand_over(context: &Context, program: &Path) -> Result<(SupervisorStatus, Value)> {
     let mut supervisor = connected(context).await?;
     let before: SupervisorStatus = supervisor.order(SUPERVISOR_STATUS, json!({}), |_| {}).await?;
-    let params = json!({ "program": process::own_program() });
+    let params = json!({ "program": program });
     let handed: Value = supervisor.order(SUPERVISOR_RELOAD, params, |_| {}).await?;
     supervisor.until_gone().await;
     loop {

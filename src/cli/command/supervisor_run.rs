@@ -24,6 +24,13 @@ pub fn run(context: &Context, background: bool) -> Result<()> {
     }
 }
 
+/// Shows how this program would do as the supervisor; changes nothing.
+pub fn rehearse(context: &Context) -> Result<()> {
+    let shown = daemon::rehearse(&Setup::new(&context.environment)?)?;
+    context.render.document(&shown);
+    Ok(())
+}
+
 async fn supervise(context: &Context, background: bool) -> Result<()> {
     let mut setup = Setup::new(&context.environment)?;
     setup.arguments.extend(background.then_some("--background"));

@@ -3,6 +3,7 @@
 use crate::base::record::SupervisorStatus;
 use crate::base::{Error, Kind, Result};
 use crate::cli::Context;
+use crate::cli::skew::Versions;
 use crate::client::control::Supervisor;
 use crate::profile::SupervisorPaths;
 use crate::wire::control::SUPERVISOR_STATUS;
@@ -11,7 +12,7 @@ use crate::wire::control::SUPERVISOR_STATUS;
 pub async fn run(context: &Context) -> Result<()> {
     let mut supervisor = connected(context).await?;
     let status: SupervisorStatus = supervisor.order(SUPERVISOR_STATUS, serde_json::json!({}), |_| {}).await?;
-    context.render.supervisor(&status);
+    context.render.supervisor(&status, &Versions::beside(&status));
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::base::Error;
 use crate::base::record::{ProfileStatus, SupervisorStatus};
+use crate::cli::skew::Versions;
 use crate::conflict::host::{FoundGateway, HostReport};
 use crate::profile::Environment;
 
@@ -207,9 +208,15 @@ impl Render {
     }
 
     /// Prints the supervisor's status.
-    pub fn supervisor(self, status: &SupervisorStatus) {
+    pub fn supervisor(self, status: &SupervisorStatus, versions: &Versions) {
         if self.json {
-            return self.document(status);
+            let mut document = serde_json::to_value(status).unwrap_or_default();
+            if let (Value::Object(all), Ok(Value::Object(more))) =
+                (&mut document, serde_json::to_value(versions))
+            {
+                all.extend(more);
+            }
+            return self.document(&document);
         }
         self.text(&format!(
             "supervisor {}: pid {}, {}, {}, socket {}\n",
@@ -219,7 +226,7 @@ impl Render {
             table::size(status.memory_bytes),
             status.socket
         ));
-        for warning in &status.warnings {
+        for warning in versions.warning(&status.version).iter().chain(&status.warnings) {
             self.notice(&format!("warning: {warning}"));
         }
     }
