@@ -140,7 +140,7 @@ mod tests {
             (said(&call("no.such", ""), op, &["operator.admin"]), r#""1" unknown method: no.such"#),
             (said(&call("no.such", ""), op, &["operator.read"]), r#""1" missing scope: operator.admin"#),
             (said(&call("node.event", ""), op, &["operator.admin"]), r#""1" unauthorized role: operator"#),
-            (said(&call("node.event", ""), node, &[]), r#""1" unknown method: node.event"#),
+            (said(&call("skills.bins", ""), node, &[]), r#""1" unknown method: skills.bins"#),
         ];
         for (said, expected) in table {
             assert_eq!(said, expected);

@@ -19,6 +19,7 @@ use super::devices::Devices;
 use super::load::Load;
 use super::machine;
 use super::method::Table;
+use super::nodes::Nodes;
 use super::options::Options;
 use super::origin;
 use super::presence::Presence;
@@ -95,6 +96,8 @@ pub struct Hub {
     pub boot_id: String,
     /// Its side towards the tailnet, where it has one.
     pub front: Option<Front>,
+    /// Its nodes.
+    pub nodes: Nodes,
     /// How busy it is.
     pub load: RefCell<Load>,
     /// Its channels.
@@ -128,6 +131,7 @@ impl Hub {
             devices: Devices::default(),
             boot_id: Uuid::new_v4().to_string(),
             front: options.tailnet.clone().map(Front::new),
+            nodes: Nodes::default(),
             load: RefCell::default(),
             channels: Channels::default(),
             started: Stopwatch::start(),

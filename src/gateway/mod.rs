@@ -15,6 +15,7 @@
 //! | `method` | what can be called |
 //! | `hub`, `presence`, `load` | what all connections share |
 //! | `connection` | one of them, as the others see it |
+//! | `nodes` | the devices that do something for its users |
 //! | `store` | what is remembered |
 //! | `sessions`, `agent` | what is said, and who answers |
 //! | `channel` | where people write from who have no client |
@@ -42,6 +43,7 @@ mod load;
 pub mod log;
 mod machine;
 pub mod method;
+pub mod nodes;
 mod options;
 mod origin;
 mod page;
@@ -96,6 +98,7 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
     }
     LocalSet::new()
         .run_until(async {
+            nodes::recall(&hub).await;
             agent::tidy(&hub).await;
             let ticker = spawn_local(ticker::run(Rc::clone(&hub)));
             let channels = spawn_local(channel::run(Rc::clone(&hub)));

@@ -29,8 +29,10 @@ impl Presence {
     pub fn list(&self, now_ms: u64) -> Vec<Value> {
         let mut own = self.own.clone();
         own["ts"] = json!(now_ms);
-        let others = self.entries.iter().filter(|(_, at, entry)| !is_stale(entry, *at, now_ms));
-        std::iter::once(own).chain(others.map(|(_, _, entry)| entry.clone())).collect()
+        let mut others: Vec<_> =
+            self.entries.iter().rev().filter(|(_, at, entry)| !is_stale(entry, *at, now_ms)).collect();
+        others.sort_by_key(|(_, at, _)| std::cmp::Reverse(*at));
+        std::iter::once(own).chain(others.into_iter().map(|(_, _, entry)| entry.clone())).collect()
     }
 
     /// Grows with every change.
@@ -49,6 +51,8 @@ impl Presence {
         if self.entries.len() >= ENTRIES_MAX {
             self.entries.remove(0);
         }
+        // A node that comes again is not two.
+        self.entries.retain(|(_, _, entry)| !is_same_node(entry, grant));
         self.entries.push((conn_id.into(), now_ms, describe(params, grant, now_ms)));
         self.version += 1;
         true
@@ -71,9 +75,16 @@ fn is_stale(entry: &Value, at: u64, now_ms: u64) -> bool {
     entry["reason"] == "disconnect" && now_ms.saturating_sub(at) > GONE_FOR_MS
 }
 
+fn is_same_node(entry: &Value, grant: &Grant) -> bool {
+    let device = grant.device.as_deref();
+    grant.role == Role::Node && entry["roles"] == json!(["node"]) && entry["deviceId"].as_str() == device
+}
+
 fn describe(params: &ConnectParams, grant: &Grant, now_ms: u64) -> Value {
     let client = &params.client;
+    let node = grant.role == Role::Node;
     let name = client.display_name.as_deref();
+    let unnamed = if node { client.id.as_str() } else { "unknown" };
     let mut entry = json!({
         "host": name.unwrap_or(&client.id),
         "version": client.version,
@@ -81,11 +92,10 @@ fn describe(params: &ConnectParams, grant: &Grant, now_ms: u64) -> Value {
         "mode": client.mode,
         "reason": "connect",
         "roles": [grant.role.as_str()],
-        "text": format!("Node: {} · mode {}", name.unwrap_or("unknown"), client.mode),
-        "onlineSince": now_ms,
+        "text": format!("Node: {} · mode {}", name.unwrap_or(unnamed), client.mode),
         "ts": now_ms,
     });
-    let instance = client.instance_id.as_ref().or(grant.device.as_ref());
+    let instance = client.instance_id.as_ref().filter(|_| !node).or(grant.device.as_ref());
     for (key, value) in [
         ("deviceFamily", &client.device_family),
         ("deviceId", &grant.device),
@@ -95,7 +105,8 @@ fn describe(params: &ConnectParams, grant: &Grant, now_ms: u64) -> Value {
             entry[key] = json!(value);
         }
     }
-    if grant.role == Role::Operator {
+    if !node {
+        entry["onlineSince"] = json!(now_ms);
         entry["scopes"] = json!(grant.scopes);
     }
     entry

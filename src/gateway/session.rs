@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
-use super::admission::{Grant, Peer};
+use super::admission::{Grant, Peer, Role};
 use super::connect::{self, Refusal};
 use super::connection::{Connection, Letters};
 use super::conversation::Conversation;
@@ -19,6 +19,7 @@ use super::devices::Token;
 use super::entry::{self, Entry};
 use super::hello;
 use super::hub::{Admitted, Announcement, Hub, Stranger};
+use super::nodes::{self, Attached};
 use crate::host::clock;
 use crate::link::ws::{Broken, Incoming, Ws};
 use crate::wire::{ConnectParams, Frame, limits};
@@ -67,6 +68,8 @@ pub struct Open {
     pub letters: Letters,
     /// Keeps it on the list of the open ones.
     pub _listed: Admitted,
+    /// Keeps it known as a node that is here, where it is one.
+    pub _node: Option<Attached>,
     /// The credential that let it in, by [`Hub::epoch`].
     pub epoch: u64,
     /// What was announced since.
@@ -150,8 +153,17 @@ fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
     conn_id: &str,
 ) -> Open {
     let heard = hub.listen();
-    hub.change_presence(|presence, now| presence.joined(conn_id, &params, &grant, now));
-    let hello = json!(hello::greeting(hub, &grant, token.as_ref(), conn_id));
+    let (connection, letters) = Connection::new(
+        conn_id,
+        grant,
+        params.client.clone(),
+        params.caps.clone().unwrap_or_default(),
+        peer.clone(),
+    );
+    let grant = &connection.grant;
+    let node = (grant.role == Role::Node).then(|| nodes::attach(hub, &connection, &params));
+    hub.change_presence(|presence, now| presence.joined(conn_id, &params, grant, now));
+    let hello = json!(hello::greeting(hub, grant, token.as_ref(), conn_id));
     ws.set_max_frame(limits::FRAME_MAX);
     ws.push(Frame::success(id, hello).to_text());
     tracing::info!(
@@ -164,9 +176,7 @@ fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
         device = grant.device,
         "connected"
     );
-    let caps = params.caps.unwrap_or_default();
-    let (connection, letters) = Connection::new(conn_id, grant, params.client, caps, peer.clone());
-    Open { _listed: hub.admitted(&connection), connection, letters, epoch: hub.epoch(), heard }
+    Open { _listed: hub.admitted(&connection), _node: node, connection, letters, epoch: hub.epoch(), heard }
 }
 
 /// The next message, whatever pings come before it.

@@ -20,6 +20,7 @@ mod drain;
 mod harness;
 mod http;
 mod limits;
+mod nodes;
 mod page;
 mod pages;
 mod pairing;

@@ -35,12 +35,21 @@ pub fn assert_fits(validator: &Validator, value: &Value) {
 /// Fails unless `frame`, sent by a gateway, fits the schema; so must the parts that have one of their own.
 pub fn assert_frame(frame: &Value) {
     thread_local! {
-        static PARTS: [Validator; 8] = [
-            "ResponseFrame", "EventFrame", "HelloOk", "ErrorShape", "TickEvent", "ShutdownEvent", "AgentEvent", "ChatEvent",
+        static PARTS: [Validator; 10] = [
+            "ResponseFrame",
+            "EventFrame",
+            "HelloOk",
+            "ErrorShape",
+            "TickEvent",
+            "ShutdownEvent",
+            "AgentEvent",
+            "ChatEvent",
+            "PresenceEntry",
+            "NodeInvokeRequestEvent",
         ]
         .map(definition);
     }
-    PARTS.with(|[response, event, hello, error, tick, shutdown, agent, chat]| {
+    PARTS.with(|[response, event, hello, error, tick, shutdown, agent, chat, entry, invoke]| {
         match frame["type"].as_str() {
             Some("res") => assert_fits(response, frame),
             Some("event") => assert_fits(event, frame),
@@ -57,6 +66,12 @@ pub fn assert_frame(frame: &Value) {
             Some("shutdown") => assert_fits(shutdown, &frame["payload"]),
             Some("agent") => assert_fits(agent, &frame["payload"]),
             Some("chat") => assert_fits(chat, &frame["payload"]),
+            Some("presence") => {
+                for one in frame["payload"]["presence"].as_array().expect("a list") {
+                    assert_fits(entry, one);
+                }
+            }
+            Some("node.invoke.request") => assert_fits(invoke, &frame["payload"]),
             _ => {}
         }
     });

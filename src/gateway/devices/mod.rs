@@ -19,13 +19,14 @@ use uuid::Uuid;
 
 pub use book::{Book, Card, Change, Paired, Pending, Token, Via};
 pub use manage::Manager;
-pub use pairing::{Refused, reject, remove};
+pub use pairing::{Refused, leave, reject, remove};
 pub use token::{Denied, Wrong, check, revoke, rotate};
 
 use judge::Reason;
 
 use super::admission::{By, Grant, Pairing, Peer};
 use super::hub::{Announcement, Hub};
+use super::nodes;
 use super::scope;
 use super::store::Store;
 use crate::base::Secret;
@@ -272,6 +273,7 @@ async fn prune(hub: &Rc<Hub>, device_id: &str) -> Result<(), Fault> {
         let change = pairing::remove(&hub.devices.book(), &id);
         if let Some(change) = change {
             hub.devices.commit(&hub.store, change).await?;
+            nodes::forget(hub, &id);
             tracing::info!(target: "gateway/devices", device = id, "a silent pairing ends: a newer one took its place");
         }
     }

@@ -218,6 +218,17 @@ pub fn remove(book: &Book, device_id: &str) -> Option<Change> {
     Some(Change { pending, paired: vec![(device_id.into(), None)] })
 }
 
+/// Takes one role from a device; without another its pairing ends. `None` when it does not have that role.
+pub fn leave(book: &Book, device_id: &str, role: &str) -> Option<Change> {
+    let mut device =
+        book.paired.get(device_id).filter(|device| device.card.roles.iter().any(|has| has == role))?.clone();
+    device.card.roles.retain(|has| has != role);
+    let Some(left) = device.card.roles.first() else { return remove(book, device_id) };
+    device.card.role = Some(left.clone());
+    device.tokens.remove(role);
+    Some(Change { paired: vec![(device_id.into(), Some(device))], ..Change::default() })
+}
+
 /// Silent pairings that the silent one of `device_id` takes the place of: the same kind of client with another key, not
 /// connected now. Whoever begins with an empty state each time would fill the book.
 pub fn superseded(

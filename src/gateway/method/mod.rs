@@ -5,6 +5,7 @@ mod agent;
 pub mod channel;
 mod chat;
 mod device;
+mod node;
 mod own;
 mod sessions;
 
@@ -101,6 +102,7 @@ const FAMILIES: &[Family] = &[
     chat::FAMILY,
     device::FAMILY,
     models::FAMILY,
+    node::FAMILY,
     own::FAMILY,
     sessions::FAMILY,
     channel::FAMILY,

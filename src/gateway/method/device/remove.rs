@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::denied;
 use crate::gateway::devices::{self, Manager};
 use crate::gateway::method::Call;
+use crate::gateway::nodes;
 use crate::wire::Fault;
 
 /// The answer.
@@ -18,6 +19,7 @@ pub async fn answer(call: Call) -> Result<Value, Fault> {
         devices::remove(&book, id).ok_or_else(|| Fault::invalid("unknown deviceId"))?
     };
     call.hub.devices.commit(&call.hub.store, change).await?;
+    nodes::forget(&call.hub, id);
     devices::disconnect(&call.hub, id, None, &call.connection.id);
     tracing::info!(target: "gateway/devices", device = id, "the pairing is removed");
     Ok(json!({ "deviceId": id }))
