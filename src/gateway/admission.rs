@@ -117,6 +117,8 @@ pub enum Guess {
     Secret,
     /// A device's token.
     DeviceToken,
+    /// The hooks' token.
+    Hook,
 }
 
 /// Why a connection gets nothing.

@@ -23,7 +23,7 @@ use super::load::EventLoop;
 use super::options::Auth;
 use super::tailnet::Front;
 use super::throttle::Party;
-use super::{asker, date, machine, origin, page, upgrade};
+use super::{asker, date, hook, machine, origin, page, upgrade};
 use crate::host::clock;
 use crate::wire::limits;
 
@@ -31,7 +31,8 @@ use crate::wire::limits;
 const HEAD_MAX: usize = 16 * 1024;
 /// The kind of all that is told to programs.
 pub const JSON: &str = "application/json; charset=utf-8";
-const TEXT: &str = "text/plain; charset=utf-8";
+/// The kind of all that is told to people.
+pub const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
 /// What a page is told that speaks with a name which is not known to be this machine's.
@@ -45,9 +46,15 @@ pub async fn connection<S>(hub: Rc<Hub>, stream: S, peer: SocketAddr, door: Door
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request| {
-        let answer = route(&hub, door, peer, request);
-        async move { Ok::<_, Infallible>(answer) }
+    let service = service_fn(move |request: Request<Incoming>| {
+        let hub = Rc::clone(&hub);
+        async move {
+            let is_hook = hook::name_of(&hub.embedded().hooks, request.uri().path()).is_some();
+            Ok::<_, Infallible>(match is_hook && !upgrade::is_wanted(request.headers()) {
+                true => hook::answer(&hub, door, peer, request).await,
+                false => route(&hub, door, peer, request),
+            })
+        }
     });
     let served = http1::Builder::new()
         .title_case_headers(true)
@@ -235,21 +242,28 @@ fn attribution_required() -> String {
 }
 
 /// An answer before its headers are written.
-struct Draft {
+pub struct Draft {
     status: StatusCode,
     kind: &'static str,
-    extra: Vec<(&'static str, String)>,
+    /// Headers of its own.
+    pub extra: Vec<(&'static str, String)>,
     store: bool,
     length_last: bool,
     body: Bytes,
 }
 
 impl Draft {
-    fn new(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Self {
+    /// An answer of that kind.
+    pub fn new(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Self {
         Draft { status, kind, extra: Vec::new(), store: true, length_last: false, body: body.into() }
     }
 
     fn finish(self, request: &Request<Incoming>) -> Answer {
+        self.send(ends_connection(request))
+    }
+
+    /// The answer; `closes` ends the connection behind it.
+    pub fn send(self, closes: bool) -> Answer {
         let length = self.body.len().to_string();
         let date = date::http_date(clock::epoch_ms());
         let mut headers = vec![
@@ -266,7 +280,7 @@ impl Draft {
             headers.push(("Content-Length", &length));
         }
         headers.push(("Date", &date));
-        if ends_connection(request) {
+        if closes {
             headers.push(("Connection", "close"));
         } else {
             headers.extend([("Connection", "keep-alive"), ("Keep-Alive", "timeout=5")]);
@@ -279,7 +293,7 @@ impl Draft {
 }
 
 /// Whether the client wants the connection closed behind the answer.
-fn ends_connection(request: &Request<Incoming>) -> bool {
+pub fn ends_connection(request: &Request<Incoming>) -> bool {
     request.version() < Version::HTTP_11 || upgrade::has_token(request.headers(), CONNECTION, "close")
 }
 

@@ -18,6 +18,7 @@
 //! | `nodes` | the devices that do something for its users |
 //! | `store` | what is remembered |
 //! | `sessions`, `agent` | what is said, and who answers |
+//! | `hook` | orders of other programs over HTTP |
 //! | `channel` | where people write from who have no client |
 //! | `door`, `tailnet` | through which listener a connection came, and the one that Tailscale leads to |
 
@@ -36,6 +37,7 @@ mod dispatch;
 mod door;
 mod entry;
 mod hello;
+mod hook;
 mod http;
 pub mod hub;
 mod listeners;

@@ -18,6 +18,7 @@ mod chat;
 mod devices;
 mod drain;
 mod harness;
+mod hooks;
 mod http;
 mod limits;
 mod nodes;

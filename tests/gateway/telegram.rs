@@ -13,7 +13,7 @@ use super::bot_api::{BOT_TOKEN, BotApi, told, visible};
 use super::harness::{Client, Gateway};
 use super::schema::{assert_fits, definition};
 
-fn embedded(tree: &Value) -> Embedded {
+pub fn embedded(tree: &Value) -> Embedded {
     let follow = |source: &openclaw_supervisor::profile::SecretSource| match source {
         openclaw_supervisor::profile::SecretSource::Inline(secret) => Ok(Some(secret.clone())),
         _ => Ok(None::<Secret>),
