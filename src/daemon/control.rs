@@ -12,7 +12,7 @@ use super::mailbox::{Order, Orders};
 use super::order;
 use crate::access::peer;
 use crate::base::{Error, Kind, Result};
-use crate::host::{lineage, process};
+use crate::host::{lineage, process, settle};
 use crate::link::unix::Wire;
 use crate::wire::{Fault, Frame, Request, control};
 
@@ -96,7 +96,7 @@ async fn connection(stream: UnixStream, orders: Orders, mut ended: watch::Receiv
     }
     // What is said of a hundred profiles takes megabytes for a moment, and nobody needs them for days.
     if told_of_all {
-        process::give_back_memory();
+        settle::give_back_memory();
     }
 }
 

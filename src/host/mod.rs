@@ -28,6 +28,7 @@ pub mod process;
 pub mod reap;
 pub mod replace;
 pub mod rotate;
+pub mod settle;
 pub mod signal;
 pub mod slot;
 pub mod socket;

@@ -21,7 +21,7 @@ use crate::host::inherit::{self, CLAIM_VARIABLE};
 use crate::host::lock::{self, Claim, Record};
 use crate::host::rotate::RotatingFile;
 use crate::host::tree::Mark;
-use crate::host::{files, process, trace};
+use crate::host::{files, process, settle, trace};
 use crate::profile::config::Bind;
 use crate::profile::resolve::Flags;
 use crate::profile::tailscale::LISTENER_OFFSET;
@@ -114,8 +114,8 @@ fn become_it(
 }
 
 fn embedded(context: &Context, registry: &Registry<'_>, profile: &Profile, flags: &Flags) -> Result<()> {
-    process::settle();
-    process::raise_file_limit();
+    settle::settle();
+    settle::raise_file_limit();
     // What a supervisor cleared is looked at once more: this process is the one that binds.
     let addresses = binding::addresses(registry, profile, Runtime::Embedded)?;
     let settings = gateway_access::settings(registry, profile)?;

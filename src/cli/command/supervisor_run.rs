@@ -8,11 +8,11 @@ use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, block_on};
 use crate::client::launch;
 use crate::daemon::{self, Setup};
-use crate::host::{process, trace};
+use crate::host::{settle, trace};
 
 /// Runs until SIGTERM, SIGINT or `supervisor stop`.
 pub fn run(context: &Context, background: bool) -> Result<()> {
-    process::settle();
+    settle::settle();
     let outcome = block_on(supervise(context, background));
     match outcome {
         Err(error) if background => {
@@ -40,7 +40,7 @@ async fn supervise(context: &Context, background: bool) -> Result<()> {
     let listening = |status: &crate::base::record::SupervisorStatus| {
         if background {
             context.render.report(&launch::report(&Ok(())));
-            process::leave_terminal();
+            settle::leave_terminal();
         } else {
             context.render.notice(&format!("supervisor {} listens on {}", status.pid, status.socket));
         }

@@ -39,7 +39,7 @@ use crate::base::record::{Intent, State, SupervisorStatus};
 use crate::base::{Error, Kind, Moment, ProfileName, Result};
 use crate::host::cgroup::Containment;
 use crate::host::clock::epoch_ms;
-use crate::host::{crash, process};
+use crate::host::{crash, process, settle};
 use crate::supervise::alarm::Incident;
 use crate::supervise::budget::{Ending, Outer};
 use crate::supervise::{Action, Condition, Event, Fleet, Policy, Report, Run, Signal, Tagged, Timer};
@@ -155,7 +155,7 @@ impl Driver {
     fn rest_from_starts(&self) {
         let starting = |name| matches!(self.fleet.state(name), Some(State::Starting));
         if !self.fleet.names().any(starting) {
-            process::give_back_memory();
+            settle::give_back_memory();
         }
     }
 
