@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 
 // The packages live outside the source tree, so a bare import would not find them. Without the variable,
 // the folder is the one that the running Node itself was installed into.
-const folder = process.env.OPENCLAW_TEST_NPM || join(process.execPath, "..", "..", "..", "..");
+export const folder = process.env.OPENCLAW_TEST_NPM || join(process.execPath, "..", "..", "..", "..");
 const { resolve } = createRequire(join(folder, "package.json"));
 
 /** Imports an entry point of a package in the test folder. */

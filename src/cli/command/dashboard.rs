@@ -86,8 +86,10 @@ fn show(context: &Context, dashboard: &Dashboard, url: &str, name: Option<&str>)
     if !dashboard.no_open && screen && context.render.is_terminal() {
         let argv = [OsString::from(OPENER), OsString::from(url)];
         // It takes this process's place, so there is no child; where there is none, the address was printed.
-        let environment =
-            context.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        // A browser lives long, and whatever it starts inherits from it: it needs no word of this program.
+        let is_ours = |name: &str| name.starts_with("OPENCLAW_");
+        let rest = context.environment.iter().filter(|(name, _)| !is_ours(name));
+        let environment = rest.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let error = process::exec(&argv, &environment);
         context.render.notice(&format!("{OPENER} cannot be run: {error}"));
     }

@@ -58,19 +58,28 @@ const chat = {
     }
     Object.assign(this, { key });
     if (changed) this.names = new Set([key]);
+    if (shown === this && wanted(this.id) !== key) history.replaceState(null, "", `#chat/${encodeURIComponent(key)}`);
     sessions.mark(key);
     this.heading.textContent = sessions.title(key);
-    const history = await wire.call("chat.history", { sessionKey: key, limit: HISTORY });
+    const told = await wire.call("chat.history", { sessionKey: key, limit: HISTORY });
     // Another one may have been chosen while this was on its way.
     if (this.key !== key) return;
-    for (const name of [history.sessionKey, history.sessionInfo?.key]) if (name) this.names.add(name);
-    const active = new Set(history.sessionInfo?.activeRunIds ?? (history.inFlightRun ? [history.inFlightRun.runId] : []));
-    for (const [id, run] of this.runs) if (run.over || (!active.has(id) && !run.mine)) this.runs.delete(id);
-    this.show(history.messages ?? []);
+    for (const name of [told.sessionKey, told.sessionInfo?.key]) if (name) this.names.add(name);
+    const going = told.inFlightRun;
+    const active = new Set([...(told.sessionInfo?.activeRunIds ?? []), going?.runId]);
+    for (const [id, run] of this.runs) if (run.over || !(active.has(id) || run.sending)) this.runs.delete(id);
+    this.show(told.messages ?? []);
+    // What was said before this page looked comes with the history, the rest as events.
+    if (going && !this.runs.has(going.runId)) this.grew(this.begin(going.runId), { deltaText: going.text, replace: true });
   },
 
   show(messages) {
-    const lines = messages.map(message).filter((line) => line.text || line.tools.length > 0);
+    const lines = [];
+    for (const line of messages.map(message)) {
+      // What tools answered belongs to who asked them.
+      if (line.isResult && lines.at(-1)?.role === "assistant") lines.at(-1).tools.push(...line.tools);
+      else if (line.text || line.tools.length > 0) lines.push(line);
+    }
     const nodes = lines.map((line) => bubble(line));
     const running = [...this.runs.values()].flatMap((run) => [run.asked && !lines.some((line) => line.run === run.id || line.text === run.asked.text) ? run.asked.node : null, run.node]).filter(Boolean);
     if (nodes.length + running.length === 0) nodes.push(el("li.empty", {}, el("p", {}, "Nothing has been said here yet."), el("p.muted", {}, "Write below. Shift and Enter begin a new line.")));
@@ -84,12 +93,13 @@ const chat = {
     if (!text) return;
     const id = crypto.randomUUID();
     const asked = { text, node: bubble({ role: "user", text, tools: [], at: Date.now() }) };
-    const run = this.begin(id, { asked, mine: true });
+    const run = this.begin(id, { asked, sending: true });
     this.input.value = "";
     this.grow();
     this.follow(true);
     try {
       const answer = await wire.call("chat.send", { sessionKey: this.key, message: text, idempotencyKey: id });
+      run.sending = false;
       if (answer?.runId && answer.runId !== id) this.rename(run, answer.runId);
     } catch (error) {
       run.node.remove();
@@ -127,7 +137,7 @@ const chat = {
 
   event(name, payload) {
     if (name === "sessions.changed") sessions.later();
-    if (!this.names.has(payload.sessionKey)) return;
+    if (!this.names.has(payload.sessionKey ?? payload.data?.sessionKey)) return;
     if (name === "agent" && payload.stream === "tool") this.tool(payload);
     if (name === "chat") this.said(payload);
   },
@@ -137,7 +147,7 @@ const chat = {
     const known = this.runs.get(runId);
     if (known?.over) return;
     const run = known ?? (state === "delta" || state === "status" ? this.begin(runId) : null);
-    // What began elsewhere has a question that only the history knows.
+    // What began elsewhere has a question, and what was put in has an answer, that only the history knows.
     if (!known) this.later();
     if (!run) return;
     if (state === "delta") this.grew(run, payload);
@@ -223,7 +233,7 @@ function message({ role = "assistant", content = "", text, timestamp, runId, ide
   const tools = parts.filter((part) => /^tool_?(call|use)$/i.test(part?.type ?? "")).map((part) => ({ name: part.name ?? "tool", text: JSON.stringify(part.arguments ?? part.input ?? {}) }));
   const isResult = /tool/i.test(role);
   if (isResult) tools.push({ name: `${toolName ?? "tool"} answered`, text: words.join("\n") });
-  return { role, text: isResult ? "" : words.join("\n").trim(), tools, at: timestamp, run: runId ?? idempotencyKey };
+  return { role, isResult, text: isResult ? "" : words.join("\n").trim(), tools, at: timestamp, run: runId ?? idempotencyKey };
 }
 
 /** A message as it stands in the list. */

@@ -4,6 +4,13 @@
 const base64url = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 const hex = (bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
+/** What people call this browser, so that its owner knows it among the devices. */
+function browserName() {
+  const [, browser = "Browser"] = [[/Edg\//, "Edge"], [/Firefox\//, "Firefox"], [/Chrom(e|ium)\//, "Chrome"], [/Safari\//, "Safari"]].find(([mark]) => mark.test(navigator.userAgent)) ?? [];
+  const [, system] = [[/Android/, "Android"], [/iPhone|iPad/, "iOS"], [/Mac OS/, "macOS"], [/Windows/, "Windows"], [/Linux/, "Linux"]].find(([mark]) => mark.test(navigator.userAgent)) ?? [];
+  return system ? `${browser} on ${system}` : browser;
+}
+
 /** Lower case as the gateway writes it: of ASCII letters only. */
 const plain = (text = "") => text.trim().replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 

@@ -37,6 +37,7 @@ const devices = {
       facts([["Role", roles.join(", ")], ["Platform", device.platform], ["Id", short(device.deviceId)], ["Paired", ago(device.createdAtMs)], ["Last seen", ago(device.lastSeenAtMs)]]),
       device.scopes?.length ? chips(device.scopes) : null,
       el("p.row", {},
+        can("device.pair.rename") ? button("Rename", () => this.rename(device), { look: ".small", "aria-label": `Rename ${name(device)}` }) : null,
         can("device.token.revoke") ? (device.tokens ?? []).filter((token) => !token.revokedAtMs).map(({ role }) => button(`Revoke ${role} token`, () => this.revoke(device, role, mine), { look: ".small.danger", "aria-label": `Revoke the ${role} token of ${name(device)}` })) : null,
         can("device.pair.remove") ? button("Remove", () => this.remove(device, mine), { look: ".small.danger", "aria-label": `Remove ${name(device)}` }) : null));
   },
@@ -44,6 +45,12 @@ const devices = {
   async revoke(device, role, mine) {
     const body = el("p", {}, mine ? "This is the browser that you are using: you will have to sign in again." : "It has to sign in again with the gateway's own secret.");
     if (await ask({ title: `Revoke the token of “${name(device)}”?`, body, yes: "Revoke", danger: true })) await this.act("device.token.revoke", { deviceId: device.deviceId, role });
+  },
+
+  async rename(device) {
+    const input = el("input", { type: "text", value: name(device), maxlength: "64" });
+    const label = await ask({ title: "Rename the device", body: field("Name", input), yes: "Rename", read: () => input.value.trim() });
+    if (label) await this.act("device.pair.rename", { deviceId: device.deviceId, label });
   },
 
   async remove(device, mine) {

@@ -1,5 +1,7 @@
 // A rescue gateway's view of the others: how every profile is, what stands in its way, and what can be done.
 
+const FLEET_LOOK_MS = 10_000;
+
 const fleet = {
   id: "fleet", title: "Fleet", drawing: "fleet", letter: "f", needs: "fleet.list",
 
@@ -9,11 +11,17 @@ const fleet = {
     this.list = el("ul.cards.wide-cards", { "aria-label": "Profiles" });
     this.none = el("p.empty.muted", { hidden: true }, "There are no other profiles.");
     this.summary = el("p.muted", { role: "status" });
-    return page(this, [this.trouble, this.none, this.list], this.summary);
+    this.wrong = el("p.verdict", { role: "alert", hidden: true });
+    return page(this, [this.wrong, this.trouble, this.none, this.list], this.summary);
   },
 
   async refresh() {
-    const [{ profiles = [] }, { conflicts = [] }] = await Promise.all([wire.call("fleet.list"), can("fleet.conflicts") ? wire.call("fleet.conflicts") : {}]);
+    clearTimeout(this.again);
+    // Memory and latency are no events; whoever looks gets them anew.
+    this.again = setTimeout(() => shown === this && (document.hidden ? (this.again = setTimeout(() => later(this), FLEET_LOOK_MS)) : later(this)), FLEET_LOOK_MS);
+    const [{ profiles = [], own, may }, { conflicts = [] }] = await Promise.all([wire.call("fleet.list"), this.allows("conflicts") ? wire.call("fleet.conflicts") : {}]);
+    this.wrong.hidden = true;
+    Object.assign(this, { own, may });
     this.none.hidden = profiles.length > 0;
     const ready = profiles.filter((profile) => profile.state === "ready").length;
     this.summary.textContent = profiles.length > 0 ? `${ready} of ${profiles.length} ready` : "";
@@ -37,15 +45,21 @@ const fleet = {
       this.tools(profile));
   },
 
+  /** Whether this gateway's manifest lets it do that. */
+  allows(verb) {
+    return can(`fleet.${verb}`) && (this.may ?? [verb]).includes(verb);
+  },
+
   tools({ name, state }) {
     const runs = !["stopped", "failed", "backoff"].includes(state);
-    const act = (verb, words, look = "", sure) => can(`fleet.${verb}`) ? button(words, () => this.act(verb, name, sure), { look: `.small${look}`, "aria-label": `${words} ${name}` }) : null;
+    if (name === this.own) return el("p.hint", {}, "The gateway that shows this page.");
+    const act = (verb, words, look = "", sure) => this.allows(verb) ? button(words, () => this.act(verb, name, sure), { look: `.small${look}`, "aria-label": `${words} ${name}` }) : null;
     return el("p.row", {},
       runs ? null : act("start", "Start", ".primary"),
       act("restart", "Restart"),
       runs ? act("stop", "Stop", ".danger", { title: `Stop “${name}”?`, text: "It stays stopped until somebody starts it." }) : null,
       act("rollback", "Roll back", ".danger", { title: `Roll back the configuration of “${name}”?`, text: "It gets the last configuration that it was ready with." }),
-      can("fleet.logs") ? button("Log", () => this.logs(name), { look: ".small", "aria-label": `Log of ${name}` }) : null);
+      this.allows("logs") ? button("Log", () => this.logs(name), { look: ".small", "aria-label": `Log of ${name}` }) : null);
   },
 
   async act(verb, name, sure) {
@@ -73,7 +87,16 @@ const fleet = {
       facts([["Profile", profile], ["Port", port], ["Code", code]]), remedy ? copyable(remedy) : null);
   },
 
-  event(name) {
-    if (name === "fleet.changed") later(this);
+  /** Without its supervisor nothing of it is known. */
+  failed(error) {
+    this.wrong.textContent = error.message;
+    this.wrong.hidden = false;
+    keyed(this.list, [], () => null, () => null);
+    this.summary.textContent = "";
+  },
+
+  event(name, payload) {
+    if (name.startsWith("fleet.")) later(this);
+    if (name === "fleet.alert") tell(`${payload.profile}: ${payload.message ?? payload.event}`, payload.event === "recovered" ? "plain" : "bad");
   },
 };

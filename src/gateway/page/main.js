@@ -49,7 +49,14 @@ function show(view) {
     [...byId("nav").children].forEach((link) => (link.view === view ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
     document.title = `${view.title} · OpenClaw`;
   }
-  view.refresh().catch((error) => error.code === "OFFLINE" || tell(error, "bad"));
+  refresh(view);
+}
+
+/** Fetches anew what a view shows. */
+function refresh(view) {
+  view.refresh().catch((error) => {
+    if (error.code !== "OFFLINE") (view.failed ?? ((why) => tell(why, "bad"))).call(view, error);
+  });
 }
 
 function route() {

@@ -90,7 +90,7 @@ const nodes = {
   },
 };
 
-const name = ({ displayName, label, nodeId, deviceId, clientId }) => displayName || label || clientId || short(nodeId ?? deviceId);
+const name = ({ operatorLabel, displayName, nodeId, deviceId, clientId }) => operatorLabel || displayName || clientId || short(nodeId ?? deviceId);
 const short = (id) => (id ? `${id.slice(0, 12)}…` : "");
 const pill = (state, words) => el(`span.pill.is-${state}`, {}, el("span.dot", { "aria-hidden": "true" }), words);
 const chips = (words) => el("ul.chips", {}, words.map((word) => el("li", {}, el("code", {}, word))));
@@ -102,5 +102,5 @@ const page = (view, parts, tools = []) => [el("header.bar", {}, el("h1", {}, vie
 /** Asks anew soon; what happens in a burst is asked for once. */
 function later(view) {
   clearTimeout(view.soon);
-  view.soon = setTimeout(() => wire.isOpen && view === shown && view.refresh().catch((error) => tell(error, "bad")), 200);
+  view.soon = setTimeout(() => wire.isOpen && view === shown && refresh(view), 200);
 }

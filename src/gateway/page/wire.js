@@ -2,7 +2,7 @@
 // break. Which gateway that is follows from where the page came from, and from nothing in its address.
 
 const SCOPES = ["operator.admin", "operator.read", "operator.write", "operator.approvals", "operator.questions", "operator.pairing"];
-const CLIENT = { id: "openclaw-control-ui", version: "1", platform: "web", mode: "ui" };
+const CLIENT = { id: "openclaw-control-ui", displayName: browserName(), version: "1", platform: "web", mode: "ui" };
 const CALL_MS = 30_000;
 const GREETING_MS = 15_000;
 const WAIT_MIN_MS = 1000;
@@ -138,7 +138,7 @@ class Wire {
     try {
       const device = await this.#identity.prove({ client: CLIENT, role, scopes, auth, nonce, signedAt: ts });
       if (this.#socket !== socket || socket.readyState !== WebSocket.OPEN) return;
-      const params = { minProtocol: 4, maxProtocol: 4, client: CLIENT, caps: [], role, scopes, device, locale: navigator.language };
+      const params = { minProtocol: 4, maxProtocol: 4, client: CLIENT, caps: ["tool-events"], role, scopes, device, locale: navigator.language };
       const hello = await this.#send("connect", Object.keys(auth).length > 0 ? { ...params, auth } : params, GREETING_MS);
       this.#welcomed(hello);
     } catch (error) {
