@@ -92,6 +92,7 @@ fn unit(command: &Command) -> Unit {
         Command::Agent(_) | Command::Gateway(Later(Gateway::Agent(_))) => Unit::Agents,
         Command::Profile(_)
         | Command::Supervisor(_)
+        | Command::Service(_)
         | Command::Host(_)
         | Command::Link(_)
         | Command::Completions { .. }

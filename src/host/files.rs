@@ -18,7 +18,11 @@ const READ_FIRST: usize = 8 * 1024;
 /// # Errors
 /// [`Kind::Config`] `directory_unwritable` with the path and the cause; [`Kind::Failed`] `disk_full`.
 pub fn private_dir(dir: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| {
+    make_dir(dir, 0o700)
+}
+
+fn make_dir(dir: &Path, mode: u32) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(mode).create(dir).map_err(|error| {
         if is_full(&error) {
             return disk_full(dir, error);
         }
@@ -138,7 +142,63 @@ enum Durable {
     No,
 }
 
+/// As [`write_atomic`], but mode 0644, for what a service manager reads; the folder is made, mode 0755, where it is
+/// missing.
+///
+/// # Errors
+/// As [`write_atomic`] and [`shared_dir`].
+pub fn write_shared(path: &Path, text: &str) -> Result<()> {
+    path.parent().map_or(Ok(()), shared_dir)?;
+    place_as(path, text, Durable::Yes, 0o644).map_err(|error| unwritable(path, error))
+}
+
+/// Creates `dir` and its parents, mode 0755; one that exists is left as it is.
+///
+/// # Errors
+/// As [`private_dir`].
+pub fn shared_dir(dir: &Path) -> Result<()> {
+    make_dir(dir, 0o755)
+}
+
+/// Makes a link at `path` that leads to `target`, in place of a link that is there; nothing else is replaced.
+///
+/// # Errors
+/// [`Kind::Config`] `file_exists` where something else is there; [`Kind::Failed`] `file_unwritable`.
+pub fn link(path: &Path, target: &Path) -> Result<()> {
+    path.parent().map_or(Ok(()), shared_dir)?;
+    match fs::symlink_metadata(path) {
+        Ok(meta) if !meta.is_symlink() => {
+            let what = format!("{} exists already and is no link", path.display());
+            return Err(Error::new(Kind::Config, "file_exists", what).remedy("move it away"));
+        }
+        Ok(_) => unlink(path)?,
+        Err(_) => {}
+    }
+    std::os::unix::fs::symlink(target, path).map_err(|error| unwritable(path, error))
+}
+
+/// Where the link at `path` leads; `None` where there is none.
+pub fn link_target(path: &Path) -> Option<PathBuf> {
+    fs::read_link(path).ok()
+}
+
+/// Gives `path` the name `aside`, beside it; nothing is replaced.
+///
+/// # Errors
+/// [`Kind::Config`] `file_exists`; [`Kind::Failed`] `file_unwritable`.
+pub fn set_aside(path: &Path, aside: &Path) -> Result<()> {
+    if is_there(aside) {
+        let what = format!("{} exists already", aside.display());
+        return Err(Error::new(Kind::Config, "file_exists", what).remedy("move it away"));
+    }
+    fs::rename(path, aside).map_err(|error| unwritable(path, error))
+}
+
 fn place(path: &Path, text: &str, durable: Durable) -> io::Result<()> {
+    place_as(path, text, durable, 0o600)
+}
+
+fn place_as(path: &Path, text: &str, durable: Durable, mode: u32) -> io::Result<()> {
     let directory = path.parent().ok_or_else(|| io::Error::other("it has no parent directory"))?;
     let temporary = directory.join(format!(
         ".{}.{}.tmp",
@@ -147,8 +207,12 @@ fn place(path: &Path, text: &str, durable: Durable) -> io::Result<()> {
     ));
     let written = (|| {
         let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
         file.write_all(text.as_bytes())?;
+        if mode != 0o600 {
+            // Whatever the caller's umask takes away, others are meant to read this.
+            file.set_permissions(fs::Permissions::from_mode(mode))?;
+        }
         if durable == Durable::Yes {
             file.sync_all()?;
         }
@@ -269,6 +333,12 @@ pub fn real_path(path: &Path) -> PathBuf {
 /// Device and inode of what `path` leads to; `None` when there is nothing.
 pub fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// Whether both paths, or what exists above them, are on one volume.
+pub fn same_volume(a: &Path, b: &Path) -> bool {
+    let volume = |path: &Path| path.ancestors().find_map(|part| identity(part)).map(|(device, _)| device);
+    volume(a) == volume(b)
 }
 
 /// What shows that a file was written or replaced: device, inode, time of its last change in nanoseconds, length.

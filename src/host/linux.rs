@@ -44,6 +44,9 @@ fn stat_field(pid: u32, field: usize) -> Option<u64> {
     text.get(text.rfind(')')? + 2..)?.split_ascii_whitespace().nth(field - 3)?.parse().ok()
 }
 
+/// Whether launchd runs this system's services.
+pub const HAS_LAUNCHD: bool = false;
+
 /// When the kernel started `pid`, in clock ticks since boot.
 pub fn start_time(pid: u32) -> Option<u64> {
     stat_field(pid, 22)

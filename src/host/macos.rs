@@ -28,6 +28,9 @@ fn look(pids: ProcessesToUpdate<'_>, wanted: ProcessRefreshKind) -> Option<Syste
     Some(system)
 }
 
+/// Whether launchd runs this system's services.
+pub const HAS_LAUNCHD: bool = true;
+
 /// When the kernel started `pid`, in seconds since the epoch.
 pub fn start_time(pid: u32) -> Option<u64> {
     let pid = Pid::from_u32(pid);

@@ -2,6 +2,7 @@
 //! Nothing here decides anything. What differs between systems stands in `linux.rs` and `macos.rs` behind
 //! the same signatures; nothing above asks which system it is.
 
+pub mod account;
 pub mod attended;
 mod bound;
 pub mod census;

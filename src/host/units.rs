@@ -48,7 +48,7 @@ pub fn services(folders: &[PathBuf], matters: impl Fn(&UnitFile) -> bool) -> Vec
         distinct.map(|folder| (folder, files::entries(folder).unwrap_or_default())).collect();
     for (folder, names) in &listings {
         for name in names.iter().filter(|name| name.ends_with(".service")) {
-            if seen.insert(name) {
+            if seen.insert(name.clone()) {
                 let file = read(&folder.join(name), name, &listings);
                 found.extend(Some(file).filter(&matters));
             }
@@ -57,15 +57,44 @@ pub fn services(folders: &[PathBuf], matters: impl Fn(&UnitFile) -> bool) -> Vec
     for file in &mut found {
         file.enabled = is_wanted(&file.name, &listings);
     }
+    let instances = wished(&listings).into_iter().filter(|name| !seen.contains(name));
+    found.extend(instances.filter_map(|name| instance(&name, &listings)).filter(&matters));
     found
+}
+
+/// The instances of templates that some target wants; they have no file of their own.
+fn wished(listings: &[(&PathBuf, Vec<String>)]) -> BTreeSet<String> {
+    let is_instance = |name: &String| {
+        let parts = name.strip_suffix(".service").and_then(|stem| stem.split_once('@'));
+        parts.is_some_and(|(_, instance)| !instance.is_empty())
+    };
+    wishes(listings)
+        .flat_map(|folder| files::entries(&folder).unwrap_or_default())
+        .filter(is_instance)
+        .collect()
+}
+
+/// The service `name` as its template says it.
+fn instance(name: &str, listings: &[(&PathBuf, Vec<String>)]) -> Option<UnitFile> {
+    let template = format!("{}@.service", name.split_once('@')?.0);
+    let (folder, _) = listings.iter().find(|(_, names)| names.binary_search(&template).is_ok())?;
+    let path = folder.join(&template);
+    let mut file = read(&path, &template, listings);
+    // What is dropped in for the one instance comes behind what is for all.
+    let own = read(&path, name, listings).texts;
+    file.texts.extend(own.into_iter().skip(1));
+    Some(UnitFile { name: name.to_owned(), enabled: true, ..file })
+}
+
+/// The folders of wishes.
+fn wishes<'a>(listings: &'a [(&PathBuf, Vec<String>)]) -> impl Iterator<Item = PathBuf> + 'a {
+    let is_folder = |entry: &&String| entry.ends_with(".wants") || entry.ends_with(".requires");
+    listings.iter().flat_map(move |(folder, names)| names.iter().filter(is_folder).map(|n| folder.join(n)))
 }
 
 /// Whether some target's folder of wishes holds `name`.
 fn is_wanted(name: &str, listings: &[(&PathBuf, Vec<String>)]) -> bool {
-    let wishes = |entry: &&String| entry.ends_with(".wants") || entry.ends_with(".requires");
-    let mut folders =
-        listings.iter().flat_map(|(folder, names)| names.iter().filter(wishes).map(|n| folder.join(n)));
-    folders.any(|folder| fs::symlink_metadata(folder.join(name)).is_ok())
+    wishes(listings).any(|folder| fs::symlink_metadata(folder.join(name)).is_ok())
 }
 
 fn read(path: &Path, name: &str, listings: &[(&PathBuf, Vec<String>)]) -> UnitFile {
@@ -123,5 +152,21 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].texts.join(" ").as_str(), found[0].enabled), ("own ten twenty", true));
         assert_eq!((found[1].name.as_str(), found[1].masked, found[1].enabled), ("b.service", true, false));
+    }
+
+    #[test]
+    fn an_instance_that_a_target_wants_has_its_templates_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = dir.path().join("own");
+        for folder in ["default.target.wants", "t@.service.d", "t@x.service.d"] {
+            fs::create_dir_all(own.join(folder)).unwrap();
+        }
+        fs::write(own.join("t@.service"), "all").unwrap();
+        fs::write(own.join("t@.service.d/1.conf"), "more").unwrap();
+        fs::write(own.join("t@x.service.d/1.conf"), "only").unwrap();
+        std::os::unix::fs::symlink("../t@.service", own.join("default.target.wants/t@x.service")).unwrap();
+        let found = services(&[own], |_| true);
+        let instance = found.iter().find(|file| file.name == "t@x.service").unwrap();
+        assert_eq!((instance.texts.join(" ").as_str(), instance.enabled), ("all more only", true));
     }
 }

@@ -8,6 +8,7 @@ mod later;
 mod link;
 mod nodes;
 mod profile;
+mod service;
 mod sessions;
 mod supervisor;
 
@@ -28,6 +29,7 @@ pub use profile::{
     Adopt, Clone, Create, Exec, Logs, PinArg, PolicyArg, Profile, Rm, RuntimeArg, Sharing, Start, There,
     TrustArgs, Use,
 };
+pub use service::{Install, ManagerArg, Place, Print, Repair, Service, Uninstall, UnitArg};
 pub use sessions::{Delete, History, SessionSend, Sessions};
 pub use supervisor::Supervisor;
 
@@ -94,6 +96,9 @@ pub enum Command {
     /// The background process that keeps gateways alive
     #[command(subcommand)]
     Supervisor(Later<Supervisor>),
+    /// The supervisor, or with --profile one gateway, as a service of systemd or launchd
+    #[command(subcommand)]
+    Service(Later<Service>),
     /// Run or ask the selected profile's gateway
     #[command(subcommand)]
     Gateway(Later<Gateway>),

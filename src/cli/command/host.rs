@@ -1,31 +1,14 @@
 //! `host status` and `host conflicts`: every gateway on the host with its owner, and what more than one owner
 //! wants. Looks only; starts nothing and asks no service manager.
 
-use std::path::{Path, PathBuf};
-
 use serde_json::json;
 
 use crate::base::exposure::ExposureRecord;
 use crate::base::{Error, Kind, Result};
-use crate::cli::{Context, survey};
-use crate::conflict::host::{FoundGateway, FoundUnit, HostFacts, HostReport, Scope, survey as judge};
+use crate::cli::{Context, registered, survey};
+use crate::conflict::host::{FoundGateway, HostFacts, HostReport, survey as judge};
 use crate::daemon::{self, census};
-use crate::host::units::{self, SHARED_USER_FOLDERS, SYSTEM_FOLDERS, UnitFile};
 use crate::host::{files, process};
-use crate::profile::Environment;
-use crate::service::launchd::Agent;
-use crate::service::systemd::{FileKind, Reader, Unit};
-use crate::service::verdict::{self, Command, Role, Verdict};
-
-/// Folders of property lists beside the user's own.
-const PLIST_FOLDERS: [(&str, Scope); 2] =
-    [("/Library/LaunchAgents", Scope::User), ("/Library/LaunchDaemons", Scope::System)];
-
-/// Folders whose services come with the system's own packages, two hundred as a rule. Only those that name what
-/// we look for are read closely; what a verdict is stays the same.
-const DISTRIBUTION: [&str; 2] = ["/usr/lib/systemd", "/lib/systemd"];
-/// Every spelling of the program, and its subcommand.
-const MARKERS: [&str; 4] = ["openclaw", "clawdbot", "molt", "gateway"];
 
 /// Prints every gateway.
 pub fn status(context: &Context) -> Result<()> {
@@ -71,7 +54,7 @@ pub fn look(context: &Context) -> Result<HostReport> {
     let environment = &context.environment;
     // Files on one thread, processes on the other: neither needs what the other finds.
     let (units, (gateways, in_the_way)) = std::thread::scope(|scope| {
-        let units = scope.spawn(|| found_units(environment, user.as_deref()));
+        let units = scope.spawn(|| registered::units(environment, user.as_deref()));
         let seen = census::gateways_and_others(&profiles, environment);
         (units.join(), seen)
     });
@@ -98,88 +81,4 @@ pub fn in_one_line(gateways: &[FoundGateway]) -> String {
         gateway.port.map_or(name.clone(), |port| format!("{name} (port {port})"))
     };
     gateways.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-/// Every service file that would run a gateway, of all managers and scopes.
-fn found_units(environment: &Environment, user: Option<&str>) -> Result<Vec<FoundUnit>> {
-    let home = environment.user_home()?;
-    let own = [environment.config_home()?.join("systemd/user"), home.join(".local/share/systemd/user")];
-    let shared = SHARED_USER_FOLDERS.map(PathBuf::from);
-    let user_folders: Vec<PathBuf> = own.into_iter().chain(shared).collect();
-    let reader = Reader { home: home.to_str(), user };
-    let root = Reader { home: Some("/root"), user: Some("root") };
-    let user_units = units::services(&user_folders, may_matter);
-    let system_units = units::services(&SYSTEM_FOLDERS.map(PathBuf::from), may_matter);
-    let mut found: Vec<FoundUnit> =
-        user_units.iter().filter_map(|file| from_systemd(file, Scope::User, reader)).collect();
-    found.extend(system_units.iter().filter_map(|file| from_systemd(file, Scope::System, root)));
-    let mine = (home.join("Library/LaunchAgents"), Scope::User);
-    for (folder, scope) in
-        PLIST_FOLDERS.map(|(folder, scope)| (PathBuf::from(folder), scope)).iter().chain([&mine])
-    {
-        let lists = units::plists(folder);
-        found.extend(lists.iter().filter_map(|(path, bytes)| from_launchd(path, bytes, *scope, user)));
-    }
-    Ok(found)
-}
-
-/// Whether a file is worth a closer look.
-fn may_matter(file: &UnitFile) -> bool {
-    let packaged = DISTRIBUTION.iter().any(|folder| file.path.starts_with(folder));
-    !packaged || file.texts.iter().any(|text| MARKERS.iter().any(|marker| text.contains(marker)))
-}
-
-fn from_systemd(file: &UnitFile, scope: Scope, reader: Reader<'_>) -> Option<FoundUnit> {
-    if FileKind::of(&file.name) != FileKind::Service {
-        return None;
-    }
-    let texts: Vec<&str> = file.texts.iter().map(String::as_str).collect();
-    let mut unit = Unit::read(&file.name, &texts, file.masked, reader);
-    for path in unit.environment_files.clone() {
-        if let Ok(Some(text)) = files::read(Path::new(&path)) {
-            unit.environment_file(&text);
-        }
-    }
-    let lines = unit.command_lines();
-    let verdict =
-        lines.iter().map(|argv| judged(argv, &unit.environment, unit.directory.as_deref(), reader.home));
-    let verdict = verdict.max_by_key(|verdict| verdict.role == Role::Gateway)?;
-    (verdict.role == Role::Gateway).then(|| FoundUnit {
-        name: file.name.clone(),
-        scope,
-        launchd: false,
-        path: file.path.clone(),
-        user: unit.user.clone().or_else(|| reader.user.map(str::to_owned)),
-        enabled: file.enabled,
-        masked: unit.masked,
-        verdict,
-    })
-}
-
-fn from_launchd(path: &Path, bytes: &[u8], scope: Scope, user: Option<&str>) -> Option<FoundUnit> {
-    // What is no property list runs nothing.
-    let agent = Agent::read(bytes).ok()?;
-    let verdict = judged(&agent.program, &agent.environment, agent.directory.as_deref(), None);
-    (verdict.role == Role::Gateway).then(|| FoundUnit {
-        name: agent.label,
-        scope,
-        launchd: true,
-        path: path.to_path_buf(),
-        user: agent.user.or_else(|| user.map(str::to_owned)),
-        enabled: !agent.disabled,
-        masked: false,
-        verdict,
-    })
-}
-
-fn judged(
-    argv: &[String],
-    environment: &Environment,
-    directory: Option<&str>,
-    home: Option<&str>,
-) -> Verdict {
-    // A word without a folder is a command on PATH, no script of the service's own.
-    let read =
-        |path: &str| path.starts_with('/').then(|| files::read(Path::new(path)).ok().flatten()).flatten();
-    verdict::judge(&Command { argv, environment: Some(environment), directory, home, read: &read })
 }

@@ -41,6 +41,11 @@ mod probe_warnings;
 mod restart;
 mod rm;
 mod rollback;
+mod service_install;
+mod service_print;
+mod service_repair;
+mod service_status;
+mod service_uninstall;
 mod sessions;
 mod sessions_delete;
 mod sessions_send;
@@ -59,8 +64,8 @@ mod use_profile;
 use serde_json::Value;
 
 use super::args::{
-    Command, Dashboard, Gateway, GatewayLogs, Host, Later, Link, Message, Once, Probe, Profile, Stability,
-    Status, Supervisor,
+    Command, Dashboard, Gateway, GatewayLogs, Host, Later, Link, Message, Once, Probe, Profile, Service,
+    Stability, Status, Supervisor,
 };
 use super::{Context, block_on};
 use crate::base::Result;
@@ -114,6 +119,7 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
             block_on(supervisor_reload::run(context, program))
         }
         Command::Supervisor(Later(Supervisor::Stop)) => block_on(supervisor_stop::run(context)),
+        Command::Service(Later(command)) => service(context, &command),
         Command::Host(Later(Host::Status)) => host::status(context),
         Command::Host(Later(Host::Conflicts { explain })) => host::conflicts(context, explain),
         Command::Gateway(Later(command)) => gateway(context, command),
@@ -175,6 +181,16 @@ fn gateway(context: &Context, command: Gateway) -> Result<()> {
         Gateway::Call { method, params, expect_final, .. } => {
             block_on(gateway_call::call(context, (&method, &params), expect_final))
         }
+    }
+}
+
+fn service(context: &Context, command: &Service) -> Result<()> {
+    match command {
+        Service::Install(install) => block_on(service_install::run(context, install)),
+        Service::Uninstall(uninstall) => block_on(service_uninstall::run(context, uninstall)),
+        Service::Status(place) => block_on(service_status::run(context, place)),
+        Service::Print(print) => service_print::run(context, print),
+        Service::Repair(repair) => block_on(service_repair::run(context, repair)),
     }
 }
 

@@ -7,6 +7,7 @@ mod facts;
 mod gateways;
 mod ports;
 mod primary;
+mod rivals;
 mod services;
 mod words;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::verdict::{Code, Conflict, Severity};
 pub use facts::{Blocker, FoundGateway, FoundUnit, HostFacts, KnownProfile, Recorded, Scope};
 pub use primary::{PrimaryClaim, primary_refusal};
+pub use rivals::{Claimed, Meant, Origin, Registration, Rival, rivals};
 
 /// What `host conflicts` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
