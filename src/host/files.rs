@@ -105,7 +105,8 @@ pub fn create_once(path: &Path, text: &str) -> Result<bool> {
     }
 }
 
-fn unwritable(path: &Path, error: io::Error) -> Error {
+/// What is said of a path that cannot be written.
+pub(super) fn unwritable(path: &Path, error: io::Error) -> Error {
     if is_full(&error) {
         return disk_full(path, error);
     }
@@ -160,38 +161,9 @@ pub fn shared_dir(dir: &Path) -> Result<()> {
     make_dir(dir, 0o755)
 }
 
-/// Makes a link at `path` that leads to `target`, in place of a link that is there; nothing else is replaced.
-///
-/// # Errors
-/// [`Kind::Config`] `file_exists` where something else is there; [`Kind::Failed`] `file_unwritable`.
-pub fn link(path: &Path, target: &Path) -> Result<()> {
-    path.parent().map_or(Ok(()), shared_dir)?;
-    match fs::symlink_metadata(path) {
-        Ok(meta) if !meta.is_symlink() => {
-            let what = format!("{} exists already and is no link", path.display());
-            return Err(Error::new(Kind::Config, "file_exists", what).remedy("move it away"));
-        }
-        Ok(_) => unlink(path)?,
-        Err(_) => {}
-    }
-    std::os::unix::fs::symlink(target, path).map_err(|error| unwritable(path, error))
-}
-
 /// Where the link at `path` leads; `None` where there is none.
 pub fn link_target(path: &Path) -> Option<PathBuf> {
     fs::read_link(path).ok()
-}
-
-/// Gives `path` the name `aside`, beside it; nothing is replaced.
-///
-/// # Errors
-/// [`Kind::Config`] `file_exists`; [`Kind::Failed`] `file_unwritable`.
-pub fn set_aside(path: &Path, aside: &Path) -> Result<()> {
-    if is_there(aside) {
-        let what = format!("{} exists already", aside.display());
-        return Err(Error::new(Kind::Config, "file_exists", what).remedy("move it away"));
-    }
-    fs::rename(path, aside).map_err(|error| unwritable(path, error))
 }
 
 fn place(path: &Path, text: &str, durable: Durable) -> io::Result<()> {
@@ -337,7 +309,7 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
 
 /// Whether both paths, or what exists above them, are on one volume.
 pub fn same_volume(a: &Path, b: &Path) -> bool {
-    let volume = |path: &Path| path.ancestors().find_map(|part| identity(part)).map(|(device, _)| device);
+    let volume = |path: &Path| path.ancestors().find_map(identity).map(|(device, _)| device);
     volume(a) == volume(b)
 }
 

@@ -1,11 +1,12 @@
 //! Service files of all managers and scopes, as they lie on the disk, with what the disk alone says of them:
-//! drop-ins, masks, whether something starts them.
+//! drop-ins, masks, whether something starts them; and the links by which they are switched on.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::files;
+use crate::base::{Error, Kind, Result};
 
 /// A systemd service file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +122,35 @@ pub fn plists(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let names = files::entries(folder).unwrap_or_default();
     let paths = names.iter().filter(|name| name.ends_with(".plist")).map(|name| folder.join(name));
     paths.filter_map(|path| fs::read(&path).ok().map(|bytes| (path, bytes))).collect()
+}
+
+/// Makes a link at `path` that leads to `target`, in place of a link that is there; nothing else is replaced.
+///
+/// # Errors
+/// [`Kind::Config`] `file_exists` where something else is there; [`Kind::Failed`] `file_unwritable`.
+pub fn link(path: &Path, target: &Path) -> Result<()> {
+    path.parent().map_or(Ok(()), files::shared_dir)?;
+    match fs::symlink_metadata(path) {
+        Ok(meta) if !meta.is_symlink() => {
+            let what = format!("{} exists already and is no link", path.display());
+            return Err(Error::new(Kind::Config, "file_exists", what).remedy("move it away"));
+        }
+        Ok(_) => files::unlink(path)?,
+        Err(_) => {}
+    }
+    std::os::unix::fs::symlink(target, path).map_err(|error| files::unwritable(path, error))
+}
+
+/// Gives `path` the name `aside`, beside it; nothing is replaced.
+///
+/// # Errors
+/// [`Kind::Config`] `file_exists`; [`Kind::Failed`] `file_unwritable`.
+pub fn set_aside(path: &Path, aside: &Path) -> Result<()> {
+    if files::is_there(aside) {
+        let what = format!("{} exists already", aside.display());
+        return Err(Error::new(Kind::Config, "file_exists", what).remedy("move it away"));
+    }
+    fs::rename(path, aside).map_err(|error| files::unwritable(path, error))
 }
 
 #[cfg(test)]

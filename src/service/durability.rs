@@ -53,10 +53,13 @@ pub struct Durability {
     pub remedy: Option<String>,
 }
 
-/// Judges.
-pub fn judge(facts: &Facts<'_>) -> Durability {
+/// The verdict in words, what is outlived (logout, reboot), why, and what to do.
+type Told = (&'static str, Option<bool>, Option<bool>, &'static str, Option<String>);
+
+fn told(facts: &Facts<'_>) -> Told {
     let user = facts.user;
-    let (verdict, logout, reboot, reason, remedy) = match facts {
+    let system = format!("sudo openclaw service install --system --user-account {user}");
+    match facts {
         Facts { installed: false, .. } => (
             "not installed",
             Some(false),
@@ -79,17 +82,18 @@ pub fn judge(facts: &Facts<'_>) -> Durability {
             Some(false),
             Some(false),
             "a launchd agent lives as long as the login; only a daemon outlives it",
-            Some(format!("sudo openclaw service install --system --user-account {user}")),
+            Some(system),
         ),
-        Facts { managed: false, .. } => (
-            "unknown",
-            None,
-            None,
-            "systemd did not boot this machine, so nothing says who starts the user's manager",
-            Some(format!(
-                "sudo openclaw service install --system --user-account {user}, or start it with the container"
-            )),
-        ),
+        Facts { managed: false, .. } => {
+            let how = format!("{system}, or start it with the container");
+            (
+                "unknown",
+                None,
+                None,
+                "systemd did not boot this machine: nothing says who starts the user's manager",
+                Some(how),
+            )
+        }
         Facts { linger: Linger::Yes, .. } => {
             ("survives reboot", Some(true), Some(true), "the user's manager lingers: it starts at boot", None)
         }
@@ -107,15 +111,13 @@ pub fn judge(facts: &Facts<'_>) -> Durability {
             "logind does not say whether the user's manager lingers",
             Some(format!("loginctl show-user {user} --property=Linger")),
         ),
-    };
-    Durability {
-        verdict,
-        survives_logout: logout,
-        survives_reboot: reboot,
-        linger: facts.linger,
-        reason,
-        remedy,
     }
+}
+
+/// Judges.
+pub fn judge(facts: &Facts<'_>) -> Durability {
+    let (verdict, survives_logout, survives_reboot, reason, remedy) = told(facts);
+    Durability { verdict, survives_logout, survives_reboot, linger: facts.linger, reason, remedy }
 }
 
 /// What `loginctl show-user NAME --property=Linger` says: its output, and what it complains of.

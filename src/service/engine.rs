@@ -37,7 +37,9 @@ pub fn container(engine: &str, told: &Value) -> Option<Container> {
     for variable in texts(&config["Env"]) {
         option("-e", variable);
     }
-    let entry = texts(&config["Entrypoint"]);
+    // A script of this name prepares the container and then becomes its arguments.
+    let mut entry = texts(&config["Entrypoint"]);
+    entry.retain(|word| !word.ends_with("entrypoint.sh"));
     if let Some(first) = entry.first() {
         option("--entrypoint", first.clone());
     }

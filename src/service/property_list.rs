@@ -3,7 +3,7 @@
 
 use plist::{Dictionary, Value};
 
-use super::{Form, mark};
+use super::{Form, Subject, mark};
 use crate::base::{Error, Kind, Result};
 
 /// How a service file tells the supervisor what launchd cannot be asked for.
@@ -61,7 +61,9 @@ fn environment(form: &Form) -> Dictionary {
     if let Some(account) = &form.account {
         variables.insert("HOME".into(), account.home.clone().into());
     }
-    variables.insert(EXIT_TIMEOUT.into(), exit.into());
+    if form.subject == Subject::Supervisor {
+        variables.insert(EXIT_TIMEOUT.into(), exit.into());
+    }
     for (name, value) in &form.variables {
         variables.insert(name.clone(), value.clone().into());
     }

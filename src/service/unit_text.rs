@@ -42,15 +42,12 @@ pub fn socket() -> String {
 
 fn unit_section(form: &Form, text: &mut String) {
     let description = form.subject.description();
-    let _ = write!(
-        text,
-        "[Unit]\nDescription={description}\n\
-         After=network-online.target\nWants=network-online.target\n"
-    );
-    if form.account.is_some() {
+    let _ = writeln!(text, "[Unit]\nDescription={description}");
+    if let Some(account) = &form.account {
+        // A user's manager knows no such target.
+        text.push_str("After=network-online.target\nWants=network-online.target\n");
         text.push_str("# Its files must be there before it looks for them.\n");
-        let home = form.account.as_ref().map_or("", |account| account.home.as_str());
-        let _ = writeln!(text, "RequiresMountsFor={}", variable(home));
+        let _ = writeln!(text, "RequiresMountsFor={}", variable(&account.home));
     }
     text.push_str(
         "# A service that ends at once again and again is given up in the end; restarts by hand are far from it.\n\

@@ -20,7 +20,7 @@ pub async fn started(scene: &Scene<'_>, form: &Form, reached: bool, yes: bool) -
     if seen.runs() {
         return Ok(Vec::new());
     }
-    if !reached || (!scene.launchd && !seen.reached) {
+    if !reached || !seen.reached {
         return Ok(vec!["the service manager does not answer; the service starts when that does".into()]);
     }
     let waits = match &scene.subject {

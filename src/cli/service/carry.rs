@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Scene, asked};
 use crate::base::{Error, Kind, Result};
 use crate::conflict::host::{Rival, Scope};
-use crate::host::{account, files, process};
+use crate::host::{account, files, process, units};
 use crate::service::plan::Step;
 
 /// How long switching off another service may take: it may drain.
@@ -96,9 +96,9 @@ pub async fn carry_out(steps: &[Step]) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     for step in steps {
         match step {
-            Step::SetAside { path, aside } => files::set_aside(path, aside)?,
+            Step::SetAside { path, aside } => units::set_aside(path, aside)?,
             Step::Write { path, text } => files::write_shared(path, text)?,
-            Step::Link { path, target } => files::link(path, target)?,
+            Step::Link { path, target } => units::link(path, target)?,
             Step::Remove { path } => files::unlink(path)?,
             Step::Tell { command } => {
                 let words: Vec<&str> = command.iter().map(String::as_str).collect();

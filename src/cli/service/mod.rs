@@ -268,7 +268,12 @@ impl<'c> Scene<'c> {
         let home = self.home()?;
         let folder = home.join("Library/Logs/openclaw");
         let real = files::real_path(&home).join("Library/Logs/openclaw");
-        let steady = files::real_path(&folder) == real && files::same_volume(&home, &folder);
+        // A link that leads nowhere yet would lead somewhere once a volume is mounted.
+        let linked = folder
+            .ancestors()
+            .take_while(|part| *part != home)
+            .any(|part| files::link_target(part).is_some());
+        let steady = !linked && files::real_path(&folder) == real && files::same_volume(&home, &folder);
         let name = format!("{}.log", self.subject.label().trim_start_matches("ai.openclaw."));
         Ok(if steady { folder.join(name).display().to_string() } else { "/dev/null".into() })
     }

@@ -1,3 +1,5 @@
+//! Our units and property lists, read back by the readers of everybody's.
+
 use std::time::Duration;
 
 use super::super::form::{Account, USUAL_START, USUAL_STOP};
@@ -95,7 +97,15 @@ fn a_property_list_is_read_back_and_marked() {
     assert_eq!(agent.label, "ai.openclaw.work");
     assert_eq!(agent.program, ["/usr/bin/openclaw", "--profile", "work", "gateway", "run"]);
     assert!(agent.keep_alive && agent.run_at_load && !agent.disabled && agent.user.is_none());
-    assert_eq!(agent.environment.get("OPENCLAW_SUPERVISOR_EXIT_TIMEOUT"), Some("366s"));
+    let exit = |subject| {
+        let text = property_list::text(&form(subject)).unwrap();
+        Agent::read(text.as_bytes())
+            .unwrap()
+            .environment
+            .get("OPENCLAW_SUPERVISOR_EXIT_TIMEOUT")
+            .map(str::to_owned)
+    };
+    assert_eq!((exit(subject.clone()), exit(Subject::Supervisor)), (None, Some("366s".into())));
     let daemon = Form { account: account("ana", "/Users/ana"), ..form(subject) };
     let agent = Agent::read(property_list::text(&daemon).unwrap().as_bytes()).unwrap();
     assert_eq!((agent.user.as_deref(), agent.environment.get("HOME")), (Some("ana"), Some("/Users/ana")));
