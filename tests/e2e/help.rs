@@ -25,6 +25,7 @@ fn the_first_help_page() {
         Commands:
           profile      Start, stop and look after profiles
           supervisor   The background process that keeps gateways alive
+          service      The supervisor, or with --profile one gateway, as a service of systemd or launchd
           gateway      Run or ask the selected profile's gateway
           host         Every gateway on this host, whoever started it
           health       Ask the selected profile's gateway how it is
