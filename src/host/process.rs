@@ -268,11 +268,6 @@ pub fn own_program() -> PathBuf {
     }
 }
 
-/// Whether services of this system are launchd's.
-pub fn has_launchd() -> bool {
-    system::HAS_LAUNCHD
-}
-
 /// This process.
 pub fn own_pid() -> u32 {
     std::process::id()

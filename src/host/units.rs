@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::files;
+use super::{files, system};
 use crate::base::{Error, Kind, Result};
 
 /// A systemd service file.
@@ -35,6 +35,11 @@ pub const SYSTEM_FOLDERS: [&str; 5] = [
 /// Folders of every user's manager, behind the user's own.
 pub const SHARED_USER_FOLDERS: [&str; 4] =
     ["/etc/systemd/user", "/run/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"];
+
+/// Whether services of this system are launchd's.
+pub fn has_launchd() -> bool {
+    system::HAS_LAUNCHD
+}
 
 /// The services in `folders`, the ones that win first, as far as `matters` says so; a name counts once. What does not
 /// matter is forgotten at once, and not looked for among the wishes.

@@ -17,7 +17,7 @@ use crate::base::{Error, Kind, ProfileName, Result};
 use crate::conflict::host::{Claimed, Meant, Origin, Registration, Rival, Scope, rivals};
 use crate::daemon::DISK;
 use crate::host::account::{self, Account};
-use crate::host::{files, process};
+use crate::host::{files, process, units};
 use crate::profile::{Environment, Profile, Registry};
 use crate::service::form::{USUAL_START, USUAL_STOP};
 use crate::service::plan::{Piece, Present};
@@ -70,8 +70,7 @@ impl<'c> Scene<'c> {
             true => context.environment.clone(),
             false => Environment::from_pairs([("HOME", account.home.display().to_string())]),
         };
-        let launchd =
-            place.manager.map_or_else(process::has_launchd, |manager| manager == ManagerArg::Launchd);
+        let launchd = place.manager.map_or_else(units::has_launchd, |manager| manager == ManagerArg::Launchd);
         Ok(Scene {
             context,
             subject: name.map_or(Subject::Supervisor, Subject::Gateway),
