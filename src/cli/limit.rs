@@ -106,6 +106,7 @@ fn unit(command: &Command) -> Unit {
         | Command::Sessions(_)
         | Command::Message(_)
         | Command::Channels(_)
+        | Command::Pairing(_)
         | Command::Models(_)
         | Command::Cron(_)
         | Command::Logs(_)

@@ -22,6 +22,8 @@ pub struct Settings {
     pub access: Access,
     /// How the gateway does its work.
     pub embedded: Embedded,
+    /// Keys whose change counts from the next start on.
+    pub waiting: Vec<&'static str>,
 }
 
 /// Looks whether the configuration has changed: nothing where it has not, else what it says now, or why that is

@@ -75,6 +75,15 @@ impl Announcement {
     }
 }
 
+/// What of the configuration is not in force.
+#[derive(Debug, Default)]
+struct Reloading {
+    /// Keys that wait for a start.
+    waiting: Vec<&'static str>,
+    /// Why the newest form was refused.
+    refused: Option<String>,
+}
+
 /// What all connections share.
 #[derive(Debug)]
 pub struct Hub {
@@ -109,6 +118,7 @@ pub struct Hub {
     access: RefCell<Rc<Access>>,
     embedded: RefCell<Rc<Embedded>>,
     reload: RefCell<Option<Reload>>,
+    reloading: RefCell<Reloading>,
     epoch: Cell<u64>,
     strangers: RefCell<HashMap<IpAddr, usize>>,
     connections: RefCell<HashMap<String, Rc<Connection>>>,
@@ -141,6 +151,7 @@ impl Hub {
             access: RefCell::new(Rc::new(options.access.clone())),
             embedded: RefCell::new(Rc::new(options.embedded.clone())),
             reload: RefCell::new(options.reload.take()),
+            reloading: RefCell::default(),
             epoch: Cell::new(0),
             strangers: RefCell::default(),
             connections: RefCell::default(),
@@ -234,8 +245,10 @@ impl Hub {
             None => {}
             Some(Err(error)) => {
                 tracing::warn!(target: "gateway", code = error.code(), "the changed configuration is refused, what it had stays: {error}");
+                self.reloading.borrow_mut().refused = Some(error.to_string());
             }
-            Some(Ok(Settings { access, embedded })) => {
+            Some(Ok(Settings { access, embedded, waiting })) => {
+                self.reloading.replace(Reloading { waiting, refused: None });
                 self.embedded.replace(Rc::new(embedded));
                 self.channels.look_again();
                 let before = self.access.replace(Rc::new(access));
@@ -249,6 +262,20 @@ impl Hub {
                 }
             }
         }
+    }
+
+    /// What of the configuration is not in force, for `health`.
+    pub fn config_reload(&self) -> Value {
+        let reloading = self.reloading.borrow();
+        let active = self.reload.borrow().is_some();
+        let mut shown = json!({ "hotReloadStatus": if active { "active" } else { "disabled" } });
+        if !reloading.waiting.is_empty() {
+            shown["restartNeeded"] = json!(reloading.waiting);
+        }
+        if let Some(refused) = &reloading.refused {
+            shown["refused"] = json!(refused);
+        }
+        shown
     }
 
     /// The record of failed logins.

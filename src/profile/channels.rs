@@ -110,6 +110,11 @@ pub(super) fn is_credential(key: &str) -> bool {
     holds(key, &CREDENTIALS) || holds(key, &FILES)
 }
 
+/// Whether a key names a file with a credential in it.
+pub(super) fn is_file(key: &str) -> bool {
+    holds(key, &FILES)
+}
+
 fn holds(key: &str, endings: &[&str]) -> bool {
     let key = key.to_ascii_lowercase().replace(['_', '-'], "");
     endings.iter().any(|ending| key.ends_with(ending))

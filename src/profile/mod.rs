@@ -20,6 +20,7 @@ pub mod inherited;
 pub mod isolation;
 pub mod launch;
 pub mod manifest;
+pub mod mentions;
 mod part;
 pub mod paths;
 pub mod poll_clash;

@@ -144,7 +144,7 @@ async fn a_changed_credential_ends_what_the_old_one_opened() {
     let seen = Arc::clone(&next);
     let gateway = Gateway::with(|options| {
         options.limits.reload = Duration::from_millis(5);
-        let settings = |access| Ok(Settings { access, embedded: Embedded::default() });
+        let settings = |access| Ok(Settings { access, embedded: Embedded::default(), waiting: Vec::new() });
         options.reload = Some(Reload::new(move || seen.lock().unwrap().take().map(settings)));
     })
     .await;

@@ -162,9 +162,13 @@ async fn a_wrong_token_waits_for_a_right_one() {
     let parked = account(&mut client, |account| account["healthState"] == "unauthorized").await;
     assert_eq!(parked["running"], false);
     let right = json!({"channels": {"telegram": api.config(json!({}))}});
-    let settings = Settings { access: access.unwrap(), embedded: embedded(&right) };
+    let settings =
+        Settings { access: access.unwrap(), embedded: embedded(&right), waiting: vec!["gateway.port"] };
     *next.lock().unwrap() = Some(settings);
     account(&mut client, |account| account["connected"] == true).await;
+    let health = client.call("health", json!({})).await;
+    let expected = json!({"hotReloadStatus": "active", "restartNeeded": ["gateway.port"]});
+    assert_eq!(health["payload"]["configReload"], expected);
     assert!(!gateway.log().contains("a-wrong-token"));
 }
 

@@ -31,6 +31,48 @@ pub enum Channels {
     },
 }
 
+/// `openclaw pairing …`
+#[derive(Debug, Subcommand)]
+pub enum Pairing {
+    /// List who wrote to a channel and waits to be let in
+    List {
+        /// Of this channel only
+        channel: Option<String>,
+        /// Of this account only
+        #[arg(long, value_name = "ACCOUNT")]
+        account: Option<String>,
+    },
+    /// Let somebody in by the code that the bot gave them; the first one becomes the owner
+    Approve {
+        /// Who
+        #[command(flatten)]
+        code: ChannelCode,
+        /// Tell them
+        #[arg(long)]
+        notify: bool,
+    },
+    /// Turn somebody away, who may ask again
+    Dismiss {
+        /// Who
+        #[command(flatten)]
+        code: ChannelCode,
+    },
+}
+
+/// Who waits with a code.
+#[derive(Debug, ClapArgs)]
+pub struct ChannelCode {
+    /// The code, behind the channel that it is for
+    #[arg(value_name = "[CHANNEL] CODE", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+    /// The channel, where it does not stand before the code
+    #[arg(long)]
+    pub channel: Option<String>,
+    /// The account that was written to
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+}
+
 /// `openclaw models …`
 #[derive(Debug, Subcommand)]
 pub enum Models {

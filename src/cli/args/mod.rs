@@ -19,7 +19,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use super::limit::Limit;
 
 pub use acting::{Agent, Letter, Message, Once, Send};
-pub use asking::{Channels, Config, Cron, Dashboard, GatewayLogs, Models, Stability, Status};
+pub use asking::{
+    ChannelCode, Channels, Config, Cron, Dashboard, GatewayLogs, Models, Pairing, Stability, Status,
+};
 pub use gateway::{At, Gateway, Port, Probe};
 pub use host::Host;
 pub use later::Later;
@@ -122,6 +124,8 @@ pub enum Command {
     Message(Later<Message>),
     /// Channels of the selected gateway
     Channels(Later<At<Channels>>),
+    /// People who wait to be let in to the selected gateway's channels
+    Pairing(Later<At<Pairing>>),
     /// Models of the selected gateway
     Models(Later<At<Models>>),
     /// Scheduled jobs of the selected gateway

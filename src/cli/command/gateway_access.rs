@@ -2,7 +2,7 @@
 //! the file changes while it runs (INCIDENTS H2, section 3). A change to what would be unsafe is refused as at a start.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::access::bind::{self, Guard};
 use crate::access::{Credential, credential, lookup};
@@ -14,7 +14,10 @@ use crate::host::files::{self, Stamp};
 use crate::profile::config::{AuthMode, Bind, GatewayConfig};
 use crate::profile::environment::expand_tilde;
 use crate::profile::resolve::Flags;
-use crate::profile::{Embedded, Environment, Profile, Registry, SecretSource, tailscale};
+use crate::profile::{Embedded, Environment, Profile, Registry, SecretSource, include, mentions, tailscale};
+
+/// How deep files may include each other.
+const INCLUDES_DEEP: usize = 10;
 
 /// What the embedded gateway takes over from the files of `profile`, as they are now.
 ///
@@ -25,7 +28,7 @@ pub fn settings(registry: &Registry<'_>, profile: &Profile) -> Result<Settings> 
     let config = registry.config(file)?;
     let follow = |source: &SecretSource| lookup::look_up(source, &config, registry.environment(), DISK.read);
     let tree = registry.tree(file)?.unwrap_or_default();
-    Ok(Settings { access, embedded: Embedded::read(&tree, file, &follow)? })
+    Ok(Settings { access, embedded: Embedded::read(&tree, file, &follow)?, waiting: Vec::new() })
 }
 
 /// Who may come in, as the files of `profile` say it now.
@@ -131,7 +134,7 @@ impl Watched {
         if let Some(refusal) = shown.or(daemon::exposure_refusal(&registry, &profile)?) {
             return Err(refusal);
         }
-        let settings = settings(&registry, &profile)?;
+        let mut settings = settings(&registry, &profile)?;
         let changed = [
             ("gateway.bind", wanted != self.addresses),
             ("gateway.port", profile.port != self.profile.port),
@@ -140,6 +143,7 @@ impl Watched {
         ];
         for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
             tracing::warn!(target: "gateway", key, "a change of it counts from the next start on");
+            settings.waiting.push(key);
         }
         Ok(settings)
     }
@@ -149,20 +153,32 @@ impl Watched {
         std::iter::once(config).chain(&self.secrets).map(|path| files::stamp(path)).collect()
     }
 
-    /// The files that the configuration keeps its credential in.
+    /// The files that the configuration is made of beside its own, and those that it keeps secrets in.
     fn secret_files(&self) -> Vec<PathBuf> {
-        let config = Registry::new(DISK, &self.environment)
-            .and_then(|registry| registry.config(&self.profile.paths.config_path));
-        let (Ok(config), Ok(home)) = (config, self.environment.user_home()) else {
+        let file = &self.profile.paths.config_path;
+        let Ok(registry) = Registry::new(DISK, &self.environment) else { return self.secrets.clone() };
+        let (Ok(Some(tree)), Ok(home)) = (registry.tree(file), self.environment.user_home()) else {
             return self.secrets.clone();
         };
-        let sources = [config.auth.token, config.auth.password];
-        let files = sources.into_iter().flatten().filter_map(|source| match source {
-            SecretSource::File { path, .. } => expand_tilde(&path, &home),
-            _ => None,
-        });
-        files.collect()
+        let secrets = mentions::secret_files(&tree);
+        let secrets = secrets.iter().filter_map(|path| expand_tilde(path, &home));
+        secrets.chain(included(&registry, file, INCLUDES_DEEP)).collect()
     }
+}
+
+/// The files that `file` includes, and those that they do, as deep as that may go.
+fn included(registry: &Registry<'_>, file: &Path, deep: usize) -> Vec<PathBuf> {
+    let text = registry.text(file).ok().flatten();
+    let tree = text.and_then(|text| include::read(&text, file).ok());
+    let (Some(tree), true) = (tree, deep > 0) else { return Vec::new() };
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    let mut found = Vec::new();
+    for named in include::includes(&tree) {
+        let path = folder.join(named);
+        found.extend(included(registry, &path, deep - 1));
+        found.push(path);
+    }
+    found
 }
 
 /// What the gateway of `profile` would refuse to take over now, and so keeps as it was, in a sentence.

@@ -4,6 +4,7 @@ mod adopt;
 mod agent;
 mod all;
 mod allow;
+mod channel_pairing;
 mod channels;
 mod check;
 mod clone;
@@ -94,6 +95,7 @@ pub fn port_of(command: &Command) -> Option<u16> {
         Command::Devices(Later(at)) => at.port,
         Command::Sessions(Later(at)) => at.port,
         Command::Channels(Later(at)) => at.port,
+        Command::Pairing(Later(at)) => at.port,
         Command::Models(Later(at)) => at.port,
         Command::Cron(Later(at)) => at.port,
         Command::Config(Later(at)) => at.port,
@@ -133,6 +135,7 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
             block_on(message_send::run(context, channel.as_deref(), &target, &letter))
         }
         Command::Channels(Later(at)) => block_on(channels::run(context, &at.verb)),
+        Command::Pairing(Later(at)) => channel_pairing::run(context, &at.verb),
         Command::Models(Later(at)) => block_on(models::run(context, &at.verb)),
         Command::Cron(Later(at)) => block_on(cron::run(context, &at.verb)),
         Command::Logs(Later(logs)) => block_on(gateway_logs::run(context, &logs)),

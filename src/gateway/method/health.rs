@@ -36,7 +36,7 @@ pub fn snapshot(hub: &Hub) -> Value {
         // Nothing is asked elsewhere: what is known is known at once.
         "durationMs": 0,
         "plugins": { "loaded": [], "errors": [], "unavailable": [] },
-        "configReload": { "hotReloadStatus": "disabled" },
+        "configReload": hub.config_reload(),
         "channels": channels,
         "channelOrder": order,
         "channelLabels": labels,
