@@ -52,6 +52,7 @@ mod f7_tls;
 mod foreground;
 mod g1_registrations;
 mod g4_upgrades;
+mod g5_durability;
 mod g6_notify;
 mod g6_systemd;
 mod h2_binds;
