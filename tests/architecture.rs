@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "docs/codes.rs"]
+mod codes;
+
 use std::fs;
 use std::path::Path;
 
