@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::resolved::{HostKeyPolicy, Transport, words};
 use super::tailscale::TailscaleMode;
-use super::{Environment, Fence, include};
+use super::{Environment, Fence, PageRules, include};
 use crate::base::{Result, Secret};
 
 /// The keys of the file below which is everything that [`GatewayConfig::from_value`] looks at, in a file that includes
@@ -146,6 +146,8 @@ pub struct GatewayConfig {
     pub tailscale: Option<TailscaleMode>,
     /// Who may come in beside the credential itself.
     pub fence: Fence,
+    /// Where the page stands.
+    pub page: PageRules,
     /// `agents.defaults.workspace`, as written.
     pub workspace: Option<String>,
     /// Variables that the file itself defines (`env.*`, `env.vars.*`); they never override existing ones.
@@ -207,6 +209,7 @@ impl GatewayConfig {
                 auto_generate: tls.child("autoGenerate").boolean()?,
             },
             fence: Fence::read(&gateway, &auth)?,
+            page: PageRules::read(&gateway)?,
             workspace: agents.child("defaults").object()?.child("workspace").text()?,
             env: variables(root.get("env")),
             includes: include::includes(root),

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { text } from "node:stream/consumers";
 import { faults, launch, obstacles, open, picture, scripted } from "./browser.mjs";
 import { fail, port } from "./official.mjs";
+import { join } from "./node.mjs";
 import { call } from "./owner.mjs";
 import { fleet, script } from "./page-script.mjs";
 
@@ -41,6 +42,7 @@ async function alone(browser) {
   await signIn(page, token);
   await page.getByText("Connected", { exact: true }).waitFor();
   await commands(page);
+  await lent(page);
   await view(page, "Devices");
   await page.locator(".card", { hasText: "this browser" }).getByText("Chrome on Linux").waitFor();
   await view(page, "Log");
@@ -92,6 +94,22 @@ async function commands(page) {
   await page.locator(".message.from-agent").first().waitFor();
   await page.goBack();
   await page.locator(".message.from-me", { hasText: "/help" }).waitFor();
+}
+
+/** A node asks while the page looks, is approved there, and runs a command for it. */
+async function lent(page) {
+  await view(page, "Nodes");
+  await page.getByText("No node has joined.").waitFor();
+  const node = join(port(), token, "bench", { "system.which": ({ bins }) => ({ paths: { [bins[0]]: "/opt/found" } }) });
+  await page.getByRole("button", { name: "Approve bench" }).click();
+  const card = page.locator(".card", { hasText: "bench" });
+  await card.getByText("Run a command").click();
+  await card.getByLabel("Parameters").fill('{"bins":["git"]}');
+  await card.getByRole("button", { name: "Run" }).click();
+  await card.getByText("/opt/found").waitFor();
+  await is(page, "node");
+  node.close();
+  await card.getByText("not connected").waitFor();
 }
 
 /** A browser that nobody knows waits for its approval, comes in by itself, and is out when that is taken back. */

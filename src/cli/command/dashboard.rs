@@ -12,6 +12,7 @@ use crate::cli::Context;
 use crate::cli::args::Dashboard;
 use crate::cli::command::gateway_status::page;
 use crate::cli::line::{Asker, shown};
+use crate::cli::survey;
 use crate::host::process;
 use crate::link::http;
 use crate::profile::Profile;
@@ -29,13 +30,15 @@ const OPENER: &str = match std::env::consts::OS.as_bytes() {
 pub async fn run(context: &Context, dashboard: &Dashboard) -> Result<()> {
     let own = shown(context)?;
     let asker = Asker::new(context, LIVE_TIMEOUT)?;
-    let url = page(&asker.endpoint().url);
+    let mut url = page(&asker.endpoint().url);
     let is_here = |_: &&Profile| asker.endpoint().source == EndpointSource::Loopback;
     match own.as_ref().filter(is_here) {
         Some(profile) => {
             // Whoever follows the address types the token there.
             asker.identify()?;
             is_alive(context, profile).await?;
+            let config = survey::registry(context)?.config(&profile.paths.config_path)?;
+            url.push_str(config.page.base_path.trim_start_matches('/'));
         }
         // Elsewhere it has to prove who it is, and the credential that it is ours.
         None => asker.open(&[]).await?.close().await,
@@ -87,9 +90,8 @@ fn show(context: &Context, dashboard: &Dashboard, url: &str, name: Option<&str>)
         let argv = [OsString::from(OPENER), OsString::from(url)];
         // It takes this process's place, so there is no child; where there is none, the address was printed.
         // A browser lives long, and whatever it starts inherits from it: it needs no word of this program.
-        let is_ours = |name: &str| name.starts_with("OPENCLAW_");
-        let rest = context.environment.iter().filter(|(name, _)| !is_ours(name));
-        let environment = rest.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let rest = context.environment.without_openclaw();
+        let environment = rest.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let error = process::exec(&argv, &environment);
         context.render.notice(&format!("{OPENER} cannot be run: {error}"));
     }

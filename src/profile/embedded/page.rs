@@ -19,7 +19,7 @@ impl Default for PageRules {
 }
 
 impl PageRules {
-    pub(super) fn read(gateway: &Node<'_>) -> Result<PageRules> {
+    pub(in crate::profile) fn read(gateway: &Node<'_>) -> Result<PageRules> {
         let ui = gateway.child("controlUi").object()?;
         let path = ui.child("basePath").text()?.unwrap_or_default();
         let path = path.trim().trim_matches('/');
