@@ -157,8 +157,7 @@ pub struct GatewayConfig {
 }
 
 impl GatewayConfig {
-    /// Reads the text of an `openclaw.json`; `file` is how errors speak of it. `$include` is noted, not followed:
-    /// a caller that can read files uses [`include::expand`] and [`GatewayConfig::from_value`].
+    /// Reads an `openclaw.json`; `file` is how errors speak of it. `$include` is noted; [`include::expand`] follows it.
     ///
     /// # Errors
     /// [`crate::base::Kind::Config`], code `config_invalid`: broken JSON5 with file, line and column, or a wrong value with its
@@ -223,8 +222,7 @@ impl GatewayConfig {
         env.get(name).map(Secret::new).or_else(|| self.env.get(name).cloned())
     }
 
-    /// A text with every `${NAME}` replaced, and `$${` turned into a plain `${`; a variable that is not set stays
-    /// as it is written, as in the real program.
+    /// A text with every `${NAME}` replaced and `$${` made plain; what is not set stays, as in the real program.
     pub fn expand(&self, text: &str, env: &Environment) -> String {
         let kept =
             |name: &str| self.variable(name, env).or_else(|| Some(Secret::new(format!("${{{name}}}"))));
@@ -232,8 +230,7 @@ impl GatewayConfig {
     }
 }
 
-/// A text with every `${NAME}` replaced by what `value` gives, and `$${` turned into a plain `${`; `None` when
-/// `value` has nothing for one of the names.
+/// A text with every `${NAME}` replaced by what `value` gives and `$${` made plain; `None` where it gives nothing.
 pub fn expand(text: &str, value: impl Fn(&str) -> Option<Secret>) -> Option<String> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
