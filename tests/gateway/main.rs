@@ -11,6 +11,7 @@ mod built;
 #[path = "../e2e/npm.rs"]
 mod npm;
 
+mod agent;
 mod bot_api;
 mod calls;
 mod captures;
@@ -25,6 +26,7 @@ mod nodes;
 mod page;
 mod pages;
 mod pairing;
+mod provider;
 mod proxies;
 mod schema;
 mod tailnet;

@@ -48,11 +48,17 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
     builtin::COMMANDS.iter()
 }
 
-/// The command that a message is, with what follows its name; none where it is no command of this author.
-pub fn find(hub: &Hub, author: &Author, message: &str) -> Option<(&'static Command, String)> {
-    let (name, rest) = split(message)?;
-    let found = all().find(|command| command.name == name && (command.here)(hub, author))?;
-    Some((found, rest.to_owned()))
+/// The command that a message is, with what follows its name; none where it is no command.
+///
+/// # Errors
+/// In words: there is such a command, and not here or not for this author.
+pub fn find(hub: &Hub, author: &Author, message: &str) -> Result<Option<(&'static Command, String)>, String> {
+    let Some((name, rest)) = split(message) else { return Ok(None) };
+    match all().find(|command| command.name == name) {
+        None => Ok(None),
+        Some(command) if (command.here)(hub, author) => Ok(Some((command, rest.to_owned()))),
+        Some(_) => Err(format!("/{name} cannot be given here, or not by you.")),
+    }
 }
 
 /// Gives the command `found`.

@@ -7,14 +7,18 @@
 //! | `run`, `lane` | one question from its acceptance to its end, and the order in which they come |
 //! | `told` | what clients hear of it meanwhile |
 //! | `command`, `builtin` | slash commands |
-//! | `tool` | what a model may use |
+//! | `model`, `provider` | the model at work, and asking it |
+//! | `tool`, `tool_session` | what a model may use |
 
 pub mod builtin;
 pub mod command;
 pub mod lane;
+pub mod model;
+pub mod provider;
 pub mod run;
 pub mod told;
 pub mod tool;
+mod tool_session;
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::told::{self, Live};
-use super::{Errand, Outcome, command};
+use super::{Errand, Outcome, command, model};
 use crate::gateway::hub::Hub;
 use crate::gateway::sessions::run::{Record, Status};
 use crate::gateway::sessions::{self, message};
@@ -156,7 +156,8 @@ pub(super) async fn live(hub: Rc<Hub>, run: Rc<Run>, errand: Errand) {
         () = hub.drained() => None,
     };
     run.started_at.set(Some(clock::epoch_ms()));
-    let limit = errand.timeout.unwrap_or(DEFAULT_TIMEOUT).min(TIMEOUT_MAX);
+    let configured = hub.embedded().agent.timeout.unwrap_or(DEFAULT_TIMEOUT);
+    let limit = errand.timeout.unwrap_or(configured).min(TIMEOUT_MAX);
     let end = tokio::select! {
         biased;
         () = run.aborted() => None,
@@ -177,9 +178,17 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 /// Finds the answer; what leads to it is stored on the way.
 async fn work(hub: &Rc<Hub>, run: &Rc<Run>, errand: &Errand) -> Result<Value, Failure> {
     told::began(hub, run);
-    let answer = match command::find(hub, &errand.author, &errand.message) {
+    let answer = match command::find(hub, &errand.author, &errand.message).map_err(Failure::new)? {
         Some(found) => command::give(hub, run, errand, found).await.map_err(Failure::new)?,
-        None => command::at_a_loss(hub, &errand.author, &errand.message),
+        None => {
+            let key = run.session_key.clone();
+            let session = hub.store.read(move |db| sessions::row::find(db, &key)).await;
+            let own = session.map_err(|fault| Failure::new(fault.message))?.and_then(|session| session.model);
+            match model::choose(hub, own.as_deref()) {
+                Some(chosen) => return model::answer(hub, run, errand, &chosen).await,
+                None => command::at_a_loss(hub, &errand.author, &errand.message),
+            }
+        }
     };
     Ok(message::of_text("assistant", &answer, clock::epoch_ms()))
 }

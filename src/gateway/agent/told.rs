@@ -97,12 +97,12 @@ pub fn says(hub: &Hub, run: &Run, piece: &str) {
         live.last.is_none_or(|last| last.elapsed() >= STEP)
     };
     if due {
-        catch_up(hub, run);
+        flush(hub, run);
     }
 }
 
 /// Tells what is said and was not told yet.
-fn catch_up(hub: &Hub, run: &Run) {
+pub fn flush(hub: &Hub, run: &Run) {
     let (delta, text, anew) = {
         let mut live = run.live.borrow_mut();
         if live.text.len() == live.told {
@@ -127,7 +127,7 @@ fn catch_up(hub: &Hub, run: &Run) {
 
 /// Tells how the run ended.
 pub fn ended(hub: &Hub, run: &Run, outcome: &Result<Outcome, Failure>, said: Option<Value>, now: u64) {
-    catch_up(hub, run);
+    flush(hub, run);
     let mut life = json!({ "startedAt": run.started_at(), "endedAt": now });
     let mut payload = match outcome {
         Ok(Outcome::Answered(_)) => {

@@ -50,7 +50,7 @@ impl Used {
 
 /// Every tool.
 pub fn all() -> impl Iterator<Item = &'static Tool> {
-    std::iter::empty()
+    super::tool_session::TOOLS.iter()
 }
 
 /// The tools of this author, as a provider is told of them.

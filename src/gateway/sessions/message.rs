@@ -17,6 +17,8 @@ pub struct Kept {
     pub id: String,
     /// Its place in the session, from 1.
     pub seq: u64,
+    /// The run that said it.
+    pub run_id: Option<String>,
     /// As clients see it.
     pub message: Value,
 }
@@ -54,7 +56,7 @@ pub fn append(db: &Connection, session_id: &str, run_id: Option<&str>, message: 
         let old = "DELETE FROM messages WHERE session_id = ?1 AND seq <= ?2";
         db.execute(old, params![session_id, seq - MESSAGES_MAX])?;
     }
-    Ok(Kept { message: placed(message.clone(), &id, seq), id, seq })
+    Ok(Kept { message: placed(message.clone(), &id, seq), id, seq, run_id: run_id.map(str::to_owned) })
 }
 
 /// At most `limit` messages of the history, oldest first, without the newest `offset`.
@@ -62,8 +64,7 @@ pub fn append(db: &Connection, session_id: &str, run_id: Option<&str>, message: 
 /// # Errors
 /// As [`append`].
 pub fn page(db: &Connection, session_id: &str, limit: u64, offset: u64) -> Result<Vec<Kept>> {
-    let newest =
-        "SELECT id, seq, message FROM messages WHERE session_id = ?1 ORDER BY seq DESC LIMIT ?2 OFFSET ?3";
+    let newest = "SELECT id, seq, run_id, message FROM messages WHERE session_id = ?1 ORDER BY seq DESC LIMIT ?2 OFFSET ?3";
     let mut page = read(db, newest, params![session_id, limit, offset])?;
     page.reverse();
     Ok(page)
@@ -74,8 +75,7 @@ pub fn page(db: &Connection, session_id: &str, limit: u64, offset: u64) -> Resul
 /// # Errors
 /// As [`append`].
 pub fn behind(db: &Connection, session_id: &str, seq: u64, limit: u64) -> Result<Vec<Kept>> {
-    let next =
-        "SELECT id, seq, message FROM messages WHERE session_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    let next = "SELECT id, seq, run_id, message FROM messages WHERE session_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
     read(db, next, params![session_id, seq, limit])
 }
 
@@ -97,7 +97,7 @@ pub fn shorten(db: &Connection, session_id: &str, most: u64) -> Result<(u64, u64
 /// # Errors
 /// As [`append`].
 pub fn first_words(db: &Connection, session_id: &str) -> Result<Option<String>> {
-    let first = "SELECT id, seq, message FROM messages WHERE session_id = ?1 \
+    let first = "SELECT id, seq, run_id, message FROM messages WHERE session_id = ?1 \
                  AND json_extract(message, '$.role') = 'user' ORDER BY seq LIMIT 1";
     Ok(read(db, first, params![session_id])?.first().map(|kept| text(&kept.message)))
 }
@@ -105,9 +105,10 @@ pub fn first_words(db: &Connection, session_id: &str) -> Result<Option<String>> 
 fn read(db: &Connection, query: &str, what: &[&dyn rusqlite::ToSql]) -> Result<Vec<Kept>> {
     let mut query = db.prepare_cached(query)?;
     let rows = query.query_map(what, |row| {
-        let (id, seq, text): (String, u64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (id, seq, run_id) = (row.get::<_, String>(0)?, row.get(1)?, row.get(2)?);
+        let text: String = row.get(3)?;
         let message = serde_json::from_str(&text).unwrap_or_default();
-        Ok(Kept { message: placed(message, &id, seq), id, seq })
+        Ok(Kept { message: placed(message, &id, seq), id, seq, run_id })
     })?;
     rows.collect()
 }

@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     fn kept(text: &str) -> Kept {
-        Kept { id: "i".into(), seq: 1, message: message::of_text("user", text, 1) }
+        Kept { id: "i".into(), seq: 1, run_id: None, message: message::of_text("user", text, 1) }
     }
 
     #[test]
