@@ -29,6 +29,7 @@ mod pairing;
 mod provider;
 mod proxies;
 mod schema;
+mod sessions;
 mod tailnet;
 mod telegram;
 mod tls;

@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::rc::Rc;
 
-use super::{Author, Errand, Run, builtin};
+use super::{Author, Errand, Run, builtin, node};
 use crate::gateway::hub::Hub;
 use crate::gateway::method::models;
 
@@ -45,7 +45,7 @@ pub struct Asked {
 
 /// Every command, in the order of `/help`.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    builtin::COMMANDS.iter()
+    builtin::COMMANDS.iter().chain(node::COMMANDS)
 }
 
 /// The command that a message is, with what follows its name; none where it is no command.

@@ -8,12 +8,13 @@
 //! | `told` | what clients hear of it meanwhile |
 //! | `command`, `builtin` | slash commands |
 //! | `model`, `provider` | the model at work, and asking it |
-//! | `tool`, `tool_session` | what a model may use |
+//! | `tool`, `tool_session`, `node` | what a model may use; nodes by command as well |
 
 pub mod builtin;
 pub mod command;
 pub mod lane;
 pub mod model;
+pub mod node;
 pub mod provider;
 pub mod run;
 pub mod told;

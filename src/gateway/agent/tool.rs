@@ -50,7 +50,7 @@ impl Used {
 
 /// Every tool.
 pub fn all() -> impl Iterator<Item = &'static Tool> {
-    super::tool_session::TOOLS.iter()
+    super::node::TOOLS.iter().chain(super::tool_session::TOOLS)
 }
 
 /// The tools of this author, as a provider is told of them.
