@@ -167,7 +167,7 @@ mod tests {
             SecretSource::Inline(secret) => Ok(Some(secret.clone())),
             SecretSource::Env(name) if name == "SET" => Ok(Some(Secret::new("from-env"))),
             SecretSource::Env(_) => Ok(None),
-            _ => Err(Error::new(Kind::Config, "credential_unreadable", "the file cannot be read")),
+            _ => Err(Error::new(Kind::Config, "credential_missing", "the file cannot be read")),
         };
         AgentRules::read(root, Path::new("openclaw.json"), &follow)
     }
