@@ -172,7 +172,8 @@ const ADMIN: &str = "\
     desktop.release device.pair.setupCode device.pair.setupStatus diagnostics.cpuProfile diagnostics.heapProfile \
     environments.create environments.destroy environments.prepare environments.session.create \
     environments.session.destroy environments.session.exec exec.approvals.get exec.approvals.node.get \
-    exec.approvals.node.set exec.approvals.set gateway.restart.request gateway.suspend.handoff \
+    exec.approvals.node.set exec.approvals.set \
+    fleet.restart fleet.rollback fleet.start fleet.stop gateway.restart.request gateway.suspend.handoff \
     gateway.suspend.prepare gateway.suspend.resume mcp.authLogin migrations.memory.apply migrations.memory.plan \
     models.authLogin models.authLogout models.authOrderSet models.authRefresh models.authSetApiKey models.probe \
     nativeHook.invoke openclaw.changes.list openclaw.chat openclaw.chat.history openclaw.setup.activate \

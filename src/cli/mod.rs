@@ -11,7 +11,6 @@ mod limit;
 mod line;
 mod parse;
 mod probed;
-mod registered;
 mod render;
 mod service;
 mod skew;

@@ -109,9 +109,32 @@ pub(super) fn without_secrets(line: &str) -> String {
     let named = SECRET_WORDS.iter().filter_map(value).min();
     let carried = small.find("bearer ").map(|at| at + "bearer ".len());
     match named.into_iter().chain(carried).min() {
-        Some(end) => format!("{}***", &line[..end]),
-        None => line.to_owned(),
+        Some(end) => format!("{}***", without_keys(&line[..end])),
+        None => without_keys(line),
     }
+}
+
+/// `line` with `***` in place of words that are shaped like the keys of common services: a bot's `12345678:…`, also
+/// where it is part of a path, and `sk-…`.
+fn without_keys(line: &str) -> String {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-:".contains(letter);
+    let mut told = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(begin) = rest.find(is_part) {
+        let end = rest[begin..].find(|letter| !is_part(letter)).map_or(rest.len(), |length| begin + length);
+        let word = &rest[begin..end];
+        told.push_str(&rest[..begin]);
+        told.push_str(if is_key(word) { "***" } else { word });
+        rest = &rest[end..];
+    }
+    told + rest
+}
+
+fn is_key(word: &str) -> bool {
+    let bot = word.strip_prefix("bot").unwrap_or(word).split_once(':').is_some_and(|(id, key)| {
+        id.len() >= 6 && id.bytes().all(|byte| byte.is_ascii_digit()) && key.len() >= 20
+    });
+    bot || (word.starts_with("sk-") && word.len() >= 20)
 }
 
 #[cfg(test)]
@@ -172,6 +195,12 @@ mod tests {
             ("sent Bearer abc", "sent Bearer ***"),
             ("the token expired; next: wait", "the token expired; next: wait"),
             ("password=x", "password=***"),
+            (
+                "POST https://api.example/bot12345678:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/getUpdates 409",
+                "POST https://api.example/***/getUpdates 409",
+            ),
+            ("used sk-abcdefghijklmnopqrstuv, refused", "used ***, refused"),
+            ("at 2026-11-23T10:00:00.123456 task:1234567", "at 2026-11-23T10:00:00.123456 task:1234567"),
         ] {
             assert_eq!(without_secrets(line), shown);
         }

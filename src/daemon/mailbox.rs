@@ -27,6 +27,8 @@ pub enum Order {
     List(Option<ProfileName>, oneshot::Sender<Vec<ProfileStatus>>),
     /// Every run that goes on.
     Runs(oneshot::Sender<Vec<Led>>),
+    /// The profile whose gateway is the process of this pid.
+    LedBy(u32, oneshot::Sender<Option<ProfileName>>),
     /// The supervisor itself.
     Status(oneshot::Sender<SupervisorStatus>),
     /// Become this program once the answer is on its way.
@@ -53,17 +55,19 @@ pub struct Orders {
     journal: Journal,
     setup: Setup,
     alerts: broadcast::Sender<Value>,
+    changes: broadcast::Sender<ProfileStatus>,
 }
 
 impl Orders {
-    /// The way to the driver that reads `notes`, writes `journal` and tells its `alerts`.
+    /// The way to the driver that reads `notes`, writes `journal` and tells its `alerts` and `changes`.
     pub fn new(
         notes: mpsc::UnboundedSender<Note>,
         journal: Journal,
         setup: Setup,
         alerts: broadcast::Sender<Value>,
+        changes: broadcast::Sender<ProfileStatus>,
     ) -> Self {
-        Orders { notes, journal, setup, alerts }
+        Orders { notes, journal, setup, alerts, changes }
     }
 
     /// What the supervisor was told when it began.
@@ -74,6 +78,11 @@ impl Orders {
     /// Hears of every incident from now on.
     pub fn alerts(&self) -> broadcast::Receiver<Value> {
         self.alerts.subscribe()
+    }
+
+    /// Hears of every change of a profile from now on.
+    pub fn changes(&self) -> broadcast::Receiver<ProfileStatus> {
+        self.changes.subscribe()
     }
 
     /// Hands an order over; a driver that has ended drops it, which its way back shows.

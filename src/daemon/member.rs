@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::Setup;
 use super::driver::{Given, Lockout};
@@ -62,11 +62,12 @@ pub struct Member {
     /// Why the last launch was refused, or why it was given up.
     pub error: Option<Error>,
     view: watch::Sender<View>,
+    changes: broadcast::Sender<ProfileStatus>,
 }
 
 impl Member {
-    /// A profile of which only the name is known.
-    pub fn new(name: ProfileName) -> Self {
+    /// A profile of which only the name is known, and which tells its `changes`.
+    pub fn new(name: ProfileName, changes: broadcast::Sender<ProfileStatus>) -> Self {
         let status = ProfileStatus::unknown(&name);
         Member {
             name,
@@ -83,6 +84,7 @@ impl Member {
             last_exit: None,
             error: None,
             view: watch::Sender::new(View { status, error: None }),
+            changes,
         }
     }
 
@@ -96,6 +98,12 @@ impl Member {
         let status = self.status(fleet);
         let error =
             matches!(status.state, State::Failed | State::Backoff).then(|| self.error.clone()).flatten();
+        let gist = |status: &ProfileStatus| (status.state, status.intent, status.phase.clone(), status.pid);
+        let changed = gist(&self.view.borrow().status) != gist(&status);
+        if changed && self.changes.receiver_count() > 0 {
+            // Whoever listened a moment ago may be gone.
+            let _ = self.changes.send(status.clone());
+        }
         self.view.send_replace(View { status, error });
     }
 

@@ -10,6 +10,7 @@ mod after;
 mod alert;
 mod asked;
 pub mod binding;
+mod caller;
 mod capture;
 pub mod census;
 mod confining;
@@ -22,6 +23,7 @@ pub mod holder;
 mod journal;
 mod kept;
 pub mod kept_config;
+mod known;
 mod leftovers;
 mod linked;
 mod linking;
@@ -35,10 +37,12 @@ mod outer;
 mod prepare;
 mod ready;
 mod real;
+pub mod registered;
 mod rehearsal;
 mod repeats;
 mod setup;
 mod sharing;
+mod survey;
 
 use std::os::fd::AsFd;
 
@@ -55,6 +59,7 @@ pub use after::refusal as after_refusal;
 pub use confining::{Held, foreseen, held};
 pub use exposing::refusal as exposure_refusal;
 pub use kept::kept;
+pub use known::statuses;
 pub use linking::{known_key, ssh_client, ssh_variables};
 pub use locks::{Lock, LockVerdict, locks};
 pub use prepare::{Cleared, DISK, Occasion, clear, port_taken, refused_for};
@@ -64,6 +69,7 @@ pub use real::{
 pub use rehearsal::rehearse;
 pub use setup::Setup;
 pub use sharing::{allowed, as_conflicts, shared_channels, sharings};
+pub use survey::look as look_at_host;
 
 /// Claims the right to be this user's supervisor.
 ///

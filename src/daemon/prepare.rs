@@ -28,6 +28,7 @@ use crate::profile::isolation::Sharing;
 use crate::profile::resolved::{Restart as Wish, RuntimeChoice};
 use crate::profile::{Disk, Environment, Profile, Registry, child_env, launch as words};
 use crate::supervise::{Policy, Restart, order};
+use crate::wire::control::SOCKET_VARIABLE;
 
 /// How this program looks at the disk.
 pub const DISK: Disk =
@@ -290,6 +291,9 @@ pub fn launch(
     environment.extend(claims.first().map(inherit::variable));
     (run.confinement, run.warning) = (held.confinement.clone(), held.warning.clone());
     environment.extend([run.mark.variable()]);
+    if profile.rescue.is_some() {
+        environment.insert(SOCKET_VARIABLE.into(), setup.socket.display().to_string());
+    }
     let policy = policy_of(&profile, runtime);
     let claim_as_input = false;
     Ok(Prepared { policy, held, argv, environment, claims, claim_as_input, shared, run, runtime, profile })

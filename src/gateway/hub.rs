@@ -107,6 +107,8 @@ pub struct Hub {
     pub front: Option<Front>,
     /// Its nodes.
     pub nodes: Nodes,
+    /// The other profiles, where it is a rescue profile's.
+    pub fleet: Option<super::fleet::Fleet>,
     /// How busy it is.
     pub load: RefCell<Load>,
     /// Its channels.
@@ -142,6 +144,7 @@ impl Hub {
             boot_id: Uuid::new_v4().to_string(),
             front: options.tailnet.clone().map(Front::new),
             nodes: Nodes::default(),
+            fleet: super::fleet::Fleet::of(&options),
             load: RefCell::default(),
             channels: Channels::default(),
             started: Stopwatch::start(),

@@ -20,6 +20,7 @@
 //! | `sessions`, `agent` | what is said, and who answers |
 //! | `hook` | orders of other programs over HTTP |
 //! | `channel` | where people write from who have no client |
+//! | `fleet` | the other profiles, where this is a rescue profile |
 //! | `door`, `tailnet` | through which listener a connection came, and the one that Tailscale leads to |
 
 mod access;
@@ -36,6 +37,7 @@ mod devices;
 mod dispatch;
 mod door;
 mod entry;
+pub mod fleet;
 mod hello;
 mod hook;
 mod http;
@@ -105,6 +107,7 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
             let ticker = spawn_local(ticker::run(Rc::clone(&hub)));
             let channels = spawn_local(channel::run(Rc::clone(&hub)));
             let exposing = spawn_local(tailnet::run(Rc::clone(&hub)));
+            let watching = spawn_local(fleet::watch::run(Rc::clone(&hub)));
             if let Some(ready) = ready {
                 // Whoever started us may have stopped waiting; the gateway runs all the same.
                 let _ = ready.send(port);
@@ -116,6 +119,7 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
             tracing::info!(target: "gateway", %profile, "stopping");
             exposing.abort();
             channels.abort();
+            watching.abort();
             hub.drain();
             // Probes are answered until the last connection is closed; each ends by its own deadline.
             tokio::select! {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::access::{Access, Reload};
+use super::fleet::Post;
 use super::log::LogFile;
 use super::tailnet::Exposing;
 use super::tls::Tls;
@@ -113,6 +114,8 @@ pub struct Options {
     pub tls: Option<Tls>,
     /// How it is shown to its tailnet; `None` when it is not.
     pub tailnet: Option<Exposing>,
+    /// What it may do with the other profiles; `None` where it is no rescue profile's.
+    pub rescue: Option<Post>,
     /// Its own log, for `logs.tail`.
     pub log: LogFile,
     /// Sizes and times.

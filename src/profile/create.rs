@@ -138,10 +138,12 @@ mod tests {
             if name == "remote" {
                 continue;
             }
+            // The rescue needs the embedded one, and says so.
+            let runtime = if name == "rescue" { RuntimeChoice::Embedded } else { RuntimeChoice::Openclaw };
             let fill = Fill {
                 description: Some("A \"quoted\" word".into()),
                 port: Some(23652),
-                runtime: Some(RuntimeChoice::Openclaw),
+                runtime: Some(runtime),
                 isolation: Some(Isolation::Isolated),
                 node: Some("/n/node".into()),
                 program: Some("/o/openclaw.mjs".into()),
@@ -152,7 +154,7 @@ mod tests {
             let manifest = Manifest::parse(&made, Path::new("x.toml")).unwrap();
             assert_eq!(manifest.port, Some(23652), "{made}");
             assert_eq!(manifest.isolation, Some(Isolation::Isolated));
-            assert_eq!(manifest.runtime.kind, Some(RuntimeChoice::Openclaw));
+            assert_eq!(manifest.runtime.kind, Some(runtime));
             assert_eq!(manifest.runtime.node.as_deref(), Some("/n/node"));
             assert_eq!(manifest.paths.state_dir.as_deref(), Some("/srv/x"));
             assert_eq!(manifest.description.as_deref(), Some("A \"quoted\" word"));

@@ -28,6 +28,7 @@ pub mod ports;
 pub mod registry;
 pub mod remote;
 pub mod removal;
+pub mod rescue;
 pub mod resolve;
 pub mod resolved;
 pub mod size;

@@ -162,6 +162,7 @@ pub fn resolve(
         supervise: supervise(written.supervise, Supervise::usual(place)),
         confine: written.confine.unwrap_or(ConfineLevel::Off),
         confine_fallback: written.confine_fallback.unwrap_or(false),
+        rescue: written.rescue.clone(),
         managed: manifest.is_some(),
         remote,
         warnings,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::config::Bind;
 use super::ports::Ports;
 use super::remote::Remote;
+use super::rescue::Rescue;
 use super::tailscale::Tailnet;
 use super::{Paths, size::ByteSize};
 use crate::base::record::{Isolation, Place};
@@ -277,6 +278,8 @@ pub struct Profile {
     pub confine: ConfineLevel,
     /// Whether it may run with less than that on a kernel that cannot do it.
     pub confine_fallback: bool,
+    /// What it may see and do of the other profiles; `None` for nothing.
+    pub rescue: Option<Rescue>,
     /// Whether a manifest puts it under our supervision.
     pub managed: bool,
     /// How a remote gateway is reached; there if and only if the place is remote.

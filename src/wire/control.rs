@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::{Fault, Frame, fault};
 use crate::base::{Error, Kind, ProfileName};
 
+/// The variable that tells a gateway which may order something where the supervisor listens.
+pub const SOCKET_VARIABLE: &str = "OPENCLAW_SUPERVISOR_SOCKET";
+
 /// Start a profile, or join the start that is under way; `profile.phase` events come until the answer.
 pub const PROFILE_START: &str = "profile.start";
 /// Stop a profile, or join the stop that is under way.
@@ -20,8 +23,16 @@ pub const PROFILE_RESTART: &str = "profile.restart";
 pub const PROFILE_ALL: &str = "profile.all";
 /// Let go of a profile that does not run, its intent included, because it is being removed.
 pub const PROFILE_FORGET: &str = "profile.forget";
-/// Every profile that the supervisor looks after, or the one that is named.
+/// Every profile that the supervisor looks after, or the one that is named; where asked, those as well that it does not.
 pub const PROFILE_LIST: &str = "profile.list";
+/// The end of what a profile's gateway wrote, without what looks like a credential.
+pub const PROFILE_LOGS: &str = "profile.logs";
+/// Put back the files with which a profile's gateway last worked; a run that goes on is not touched.
+pub const PROFILE_ROLLBACK: &str = "profile.rollback";
+/// Hear of every change of every profile from now on, by `profile.changed` events between answers.
+pub const PROFILE_WATCH: &str = "profile.watch";
+/// Every gateway on the host and every conflict, as `openclaw host conflicts` tells them.
+pub const HOST_CONFLICTS: &str = "host.conflicts";
 /// The supervisor itself.
 pub const SUPERVISOR_STATUS: &str = "supervisor.status";
 /// Stop every gateway in parallel, keep the intents, end.
@@ -51,6 +62,35 @@ pub struct ProfileParams {
 pub struct ListParams {
     /// The only profile that is meant.
     pub name: Option<ProfileName>,
+    /// Whether those count as well that the supervisor does not look after.
+    pub all: bool,
+}
+
+/// Parameters of [`PROFILE_LOGS`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogsParams {
+    /// The profile.
+    pub name: ProfileName,
+    /// How many lines, of the last; at most [`LOG_LINES_MAX`].
+    #[serde(default = "log_lines")]
+    pub lines: usize,
+}
+
+/// Most lines that [`PROFILE_LOGS`] answers with.
+pub const LOG_LINES_MAX: usize = 1000;
+
+/// What nobody asked for otherwise.
+const fn log_lines() -> usize {
+    40
+}
+
+/// Parameters of [`PROFILE_WATCH`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WatchParams {
+    /// The profile whose gateway asks; refused to every other process. The user's own programs leave it out.
+    pub gateway: Option<ProfileName>,
 }
 
 /// Parameters of [`SUPERVISOR_RELOAD`].

@@ -26,6 +26,7 @@ mod joining;
 mod lifecycle;
 mod registry;
 mod render;
+mod rescue;
 mod secrets;
 mod sharing;
 mod survival;

@@ -60,6 +60,7 @@ impl Gateway {
             reload: None,
             tls: None,
             tailnet: None,
+            rescue: None,
             log: log.clone(),
             limits: Limits { penalty: Duration::from_millis(1), ..Limits::default() },
             ready: Some(ready),

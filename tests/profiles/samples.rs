@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use openclaw_supervisor::base::{Kind, Result};
+use openclaw_supervisor::profile::rescue::Sight;
 use openclaw_supervisor::profile::resolved::Profile;
 use openclaw_supervisor::profile::{Environment, Flags, GatewayConfig, Manifest, SecretSource, resolve};
 
@@ -85,6 +86,19 @@ fn every_invalid_file_is_refused_with_what_it_says() {
 }
 
 /// What a resolved profile shows, by the words that the files use.
+/// What it sees, what it may, who may order it.
+fn rescue(profile: &Profile) -> String {
+    let Some(rescue) = &profile.rescue else { return "none".into() };
+    let seen = match &rescue.profiles {
+        Sight::All => "*".to_owned(),
+        Sight::Only(names) => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+    };
+    let may: Vec<&str> = rescue.may.iter().map(|may| may.as_str()).collect();
+    let operators: Vec<&str> = rescue.operators.iter().map(String::as_str).collect();
+    let operators = if operators.is_empty() { "-".into() } else { operators.join(",") };
+    format!("{seen} {} {operators}", may.join(","))
+}
+
 fn facts(profile: &Profile, config: &GatewayConfig) -> BTreeMap<String, String> {
     let supervise = &profile.supervise;
     let millis = |duration: std::time::Duration| duration.as_millis().to_string();
@@ -126,6 +140,7 @@ fn facts(profile: &Profile, config: &GatewayConfig) -> BTreeMap<String, String> 
         ("alert", format!("{:?}", supervise.alert)),
         ("confine", profile.confine.as_str().into()),
         ("confineFallback", profile.confine_fallback.to_string()),
+        ("rescue", rescue(profile)),
         ("includes", format!("{:?}", config.includes)),
     ];
     if let Some(remote) = &profile.remote {

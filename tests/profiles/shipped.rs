@@ -8,6 +8,7 @@ use openclaw_supervisor::base::record::{Isolation, Place};
 use openclaw_supervisor::profile::create::{Fill, TEMPLATES, manifest_text};
 use openclaw_supervisor::profile::isolation::{Real, Spot, prove};
 use openclaw_supervisor::profile::ports::{Ports, allocate};
+use openclaw_supervisor::profile::rescue::{May, Sight};
 use openclaw_supervisor::profile::resolved::{Profile, RuntimeChoice};
 use openclaw_supervisor::profile::{Environment, Flags, GatewayConfig, Manifest, resolve};
 
@@ -44,6 +45,11 @@ fn each_template_says_what_it_is_and_leaves_out_what_a_machine_decides() {
         assert_eq!(profile.isolation, primary, "{name}");
     }
     assert_eq!(made("rescue", TEMPLATES[2].1, None).runtime, RuntimeChoice::Embedded);
+    let rescue = made("rescue", TEMPLATES[2].1, None).rescue.unwrap();
+    assert_eq!(
+        (rescue.profiles, rescue.may.len(), rescue.operators.len()),
+        (Sight::All, May::WORDS.len(), 0)
+    );
     assert_eq!(made("remote", TEMPLATES[3].1, None).place, Place::Remote);
 }
 

@@ -15,6 +15,7 @@ use crate::base::record::Runtime;
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, block_on, chosen, survey};
 use crate::daemon::{self, Chosen, Held, Occasion, binding};
+use crate::gateway::fleet::Post;
 use crate::gateway::{Exposing, Limits, LogFile, LogLayer, Options, Pace, Reload, Tls};
 use crate::host::confine as kernel;
 use crate::host::inherit::{self, CLAIM_VARIABLE};
@@ -26,6 +27,7 @@ use crate::profile::config::Bind;
 use crate::profile::resolve::Flags;
 use crate::profile::tailscale::LISTENER_OFFSET;
 use crate::profile::{Environment, Profile, Registry, child_env, launch};
+use crate::wire::control::SOCKET_VARIABLE;
 
 /// Size at which the gateway's own log is rotated, in bytes.
 const LOG_BYTES: u64 = 5 * 1024 * 1024;
@@ -138,6 +140,7 @@ fn embedded(context: &Context, registry: &Registry<'_>, profile: &Profile, flags
         config_path: profile.paths.config_path.display().to_string(),
         tls,
         tailnet: exposing(profile, registry.environment()),
+        rescue: profile.rescue.clone().map(|rescue| Post { rescue, socket: supervisor_of(context) }),
         log,
         limits: Limits::default(),
         ready: None,
@@ -150,6 +153,11 @@ fn embedded(context: &Context, registry: &Registry<'_>, profile: &Profile, flags
         "port_in_use" => daemon::port_taken(profile).unwrap_or(error),
         _ => error,
     })
+}
+
+/// Where the supervisor that began this gateway listens.
+fn supervisor_of(context: &Context) -> Option<PathBuf> {
+    context.environment.get(SOCKET_VARIABLE).map(PathBuf::from)
 }
 
 /// The embedded gateway's own TLS, where its configuration switches it on.

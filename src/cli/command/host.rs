@@ -1,14 +1,11 @@
-//! `host status` and `host conflicts`: every gateway on the host with its owner, and what more than one owner
-//! wants. Looks only; starts nothing and asks no service manager.
+//! `host status` and `host conflicts`: every gateway on the host with its owner, and what more than one owner wants.
 
 use serde_json::json;
 
-use crate::base::exposure::ExposureRecord;
 use crate::base::{Error, Kind, Result};
-use crate::cli::{Context, registered, survey};
-use crate::conflict::host::{FoundGateway, HostFacts, HostReport, survey as judge};
-use crate::daemon::{self, census};
-use crate::host::{files, process};
+use crate::cli::Context;
+use crate::conflict::host::{FoundGateway, HostReport};
+use crate::daemon;
 
 /// Prints every gateway.
 pub fn status(context: &Context) -> Result<()> {
@@ -48,30 +45,7 @@ pub fn conflicts(context: &Context, explain: bool) -> Result<()> {
 /// # Errors
 /// When the profiles of this user cannot be listed.
 pub fn look(context: &Context) -> Result<HostReport> {
-    let registry = survey::registry(context)?;
-    let user = process::user_name(process::own_user());
-    let profiles = census::profiles(&registry)?;
-    let environment = &context.environment;
-    // Files on one thread, processes on the other: neither needs what the other finds.
-    let (units, (gateways, in_the_way)) = std::thread::scope(|scope| {
-        let units = scope.spawn(|| registered::units(environment, user.as_deref()));
-        let seen = census::gateways_and_others(&profiles, environment);
-        (units.join(), seen)
-    });
-    let units = units.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    let shared = daemon::as_conflicts(&daemon::sharings(&registry, None)?);
-    let mut report = judge(&HostFacts { gateways, units, profiles, in_the_way, shared, user });
-    let own = process::user_name(process::own_user());
-    let mine = |gateway: &&mut FoundGateway| gateway.embedded && gateway.user == own;
-    report.gateways.iter_mut().filter(mine).for_each(exposed);
-    Ok(report)
-}
-
-/// Adds what the gateway itself left written of its exposures.
-fn exposed(gateway: &mut FoundGateway) {
-    let (Some(pid), Some(folder)) = (gateway.pid, &gateway.state_dir) else { return };
-    let text = files::read(&folder.join(ExposureRecord::NAME)).ok().flatten();
-    gateway.exposure = text.map(|text| ExposureRecord::of(&text, pid)).unwrap_or_default();
+    daemon::look_at_host(&context.environment)
 }
 
 /// The gateways that the host has now, in one line.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Scene;
-use crate::cli::registered::judged;
 use crate::conflict::host::{FoundUnit, Origin, Registration, Scope};
+use crate::daemon::registered::judged;
 use crate::host::account::{self, Account};
 use crate::host::{attended, files};
 use crate::profile::Environment;

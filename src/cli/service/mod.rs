@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::{ManagerArg, Place};
-use super::{Context, chosen, registered};
+use super::{Context, chosen};
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::conflict::host::{Claimed, Meant, Origin, Registration, Rival, Scope, rivals};
-use crate::daemon::DISK;
+use crate::daemon::{DISK, registered};
 use crate::host::account::{self, Account};
 use crate::host::{files, process, units};
 use crate::profile::{Environment, Profile, Registry};

@@ -35,7 +35,7 @@ use super::mailbox::{Note, Order, Orders, Verb};
 use super::member::{Member, View};
 use super::order;
 use super::prepare::Occasion;
-use crate::base::record::{Intent, State, SupervisorStatus};
+use crate::base::record::{Intent, ProfileStatus, State, SupervisorStatus};
 use crate::base::{Error, Kind, Moment, ProfileName, Result};
 use crate::host::cgroup::Containment;
 use crate::host::clock::epoch_ms;
@@ -46,7 +46,7 @@ use crate::supervise::{Action, Condition, Event, Fleet, Policy, Report, Run, Sig
 
 /// Launches that may be under way at once, for each of the machine's cores.
 const LAUNCHES_A_CORE: usize = 2;
-/// Alerts that are kept for a client of the control socket that is busy; of more it gets the last.
+/// Alerts, and changes, that are kept for a client of the control socket that is busy; of more it gets the last.
 const ALERTS_KEPT: usize = 64;
 
 /// The supervisor's loop and all that it owns.
@@ -60,6 +60,7 @@ pub struct Driver {
     /// Of each profile that ever had an incident: what is open, and who is told.
     desks: BTreeMap<ProfileName, Desk>,
     alerts: broadcast::Sender<serde_json::Value>,
+    changes: broadcast::Sender<ProfileStatus>,
     journal: Journal,
     notes: mpsc::UnboundedSender<Note>,
     inbox: mpsc::UnboundedReceiver<Note>,
@@ -86,7 +87,9 @@ impl Driver {
         let (notes, inbox) = mpsc::unbounded_channel();
         let journal = Journal::open(setup.paths.records_dir.clone());
         let alerts = broadcast::Sender::new(ALERTS_KEPT);
-        let orders = Orders::new(notes.clone(), journal.clone(), setup.clone(), alerts.clone());
+        let changes = broadcast::Sender::new(ALERTS_KEPT);
+        let (ours, theirs) = (alerts.clone(), changes.clone());
+        let orders = Orders::new(notes.clone(), journal.clone(), setup.clone(), ours, theirs);
         let mut fleet = Fleet::new();
         fleet.launch_at_most(LAUNCHES_A_CORE * process::cores());
         let driver = Driver {
@@ -98,6 +101,7 @@ impl Driver {
             timers: HashMap::new(),
             desks: BTreeMap::new(),
             alerts,
+            changes,
             journal,
             notes,
             inbox,
@@ -165,7 +169,7 @@ impl Driver {
 
     fn enlist(&mut self, name: &ProfileName, intent: Intent) {
         if self.fleet.insert(name.clone(), Policy::default(), intent) {
-            self.members.insert(name.clone(), Member::new(name.clone()));
+            self.members.insert(name.clone(), Member::new(name.clone(), self.changes.clone()));
         }
     }
 
@@ -233,6 +237,11 @@ impl Driver {
             Order::Runs(answer) => {
                 let lives = self.members.values().filter_map(|member| member.live.as_ref());
                 let _ = answer.send(lives.map(Live::led).collect());
+            }
+            Order::LedBy(pid, answer) => {
+                let leads = |member: &Member| member.live.as_ref().is_some_and(|live| live.pid == pid);
+                let found = self.members.iter().find(|(_, member)| leads(member));
+                let _ = answer.send(found.map(|(name, _)| name.clone()));
             }
             Order::Status(answer) => {
                 let mut status = self.status.clone();

@@ -1,17 +1,22 @@
 //! The orders that the control socket takes, one file each.
 
 pub mod all;
+pub mod conflicts;
 pub mod forget;
 pub mod list;
+pub mod logs;
 pub mod reload;
 pub mod restart;
+pub mod rollback;
 pub mod shutdown;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod watch;
 
 use serde_json::Value;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
+use tokio::sync::watch::Receiver;
 
 use super::after;
 use super::linked;
@@ -24,7 +29,7 @@ use crate::wire::control::{self, ProfileParams};
 use crate::wire::{Fault, Frame};
 
 /// Hands one profile's order to the driver and returns the way to follow it.
-async fn place(orders: &Orders, verb: Verb, name: &ProfileName) -> Result<watch::Receiver<View>> {
+async fn place(orders: &Orders, verb: Verb, name: &ProfileName) -> Result<Receiver<View>> {
     let (setup, whose) = (orders.setup(), name.clone());
     let after = tokio::task::spawn_blocking(move || after::of(&setup, &whose)).await;
     place_after(orders, verb, name, after.unwrap_or_default()).await
@@ -36,7 +41,7 @@ async fn place_after(
     verb: Verb,
     name: &ProfileName,
     after: Vec<ProfileName>,
-) -> Result<watch::Receiver<View>> {
+) -> Result<Receiver<View>> {
     let (answer, placed) = oneshot::channel();
     orders.send(Order::Profile(verb, name.clone(), after, answer));
     placed.await.map_err(|_| ending())?
@@ -87,7 +92,7 @@ async fn follow(
     wire: &mut Wire,
     verb: Verb,
     name: &ProfileName,
-    view: watch::Receiver<View>,
+    view: Receiver<View>,
 ) -> Result<Result<ProfileStatus>> {
     match verb {
         Verb::Start | Verb::Restart => until_up(wire, view).await,
@@ -96,7 +101,7 @@ async fn follow(
 }
 
 /// Follows a profile until it is ready, or will not become so.
-async fn until_up(wire: &mut Wire, mut view: watch::Receiver<View>) -> Result<Result<ProfileStatus>> {
+async fn until_up(wire: &mut Wire, mut view: Receiver<View>) -> Result<Result<ProfileStatus>> {
     loop {
         let now = view.borrow_and_update().clone();
         let failed = |otherwise: &str| {
@@ -136,7 +141,7 @@ async fn until_up(wire: &mut Wire, mut view: watch::Receiver<View>) -> Result<Re
 async fn until_down(
     wire: &mut Wire,
     name: &ProfileName,
-    mut view: watch::Receiver<View>,
+    mut view: Receiver<View>,
 ) -> Result<Result<ProfileStatus>> {
     loop {
         let status = view.borrow_and_update().status.clone();

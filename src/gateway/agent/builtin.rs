@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::command::{self, Asked, Command};
 use crate::gateway::method::models;
-use crate::gateway::scope;
 use crate::gateway::sessions::{key, message, row, show, told};
+use crate::gateway::{fleet, scope};
 use crate::host::clock;
 
 /// Sessions that `/sessions` lists.
@@ -56,6 +56,9 @@ fn help(asked: &Asked) -> String {
 
 async fn status(asked: Asked) -> Result<String, String> {
     let hub = &asked.hub;
+    if hub.fleet.is_some() && !asked.words.is_empty() {
+        return fleet::command::status(asked).await;
+    }
     let up = std::time::Duration::from_secs(hub.uptime_ms() / 1000);
     let session = session_of(&asked).await?;
     let mut lines = vec![

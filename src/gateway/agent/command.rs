@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use super::{Author, Errand, Run, builtin, node};
+use crate::gateway::fleet;
 use crate::gateway::hub::Hub;
 use crate::gateway::method::models;
 
@@ -45,7 +46,7 @@ pub struct Asked {
 
 /// Every command, in the order of `/help`.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    builtin::COMMANDS.iter().chain(node::COMMANDS)
+    builtin::COMMANDS.iter().chain(node::COMMANDS).chain(fleet::command::COMMANDS)
 }
 
 /// The command that a message is, with what follows its name; none where it is no command.

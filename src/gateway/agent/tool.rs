@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Author;
 use super::command::Said;
+use crate::gateway::fleet;
 use crate::gateway::hub::Hub;
 
 /// A tool.
@@ -50,7 +51,7 @@ impl Used {
 
 /// Every tool.
 pub fn all() -> impl Iterator<Item = &'static Tool> {
-    super::node::TOOLS.iter().chain(super::tool_session::TOOLS)
+    super::node::TOOLS.iter().chain(super::tool_session::TOOLS).chain(fleet::tool::TOOLS)
 }
 
 /// The tools of this author, as a provider is told of them.

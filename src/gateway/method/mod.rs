@@ -5,6 +5,7 @@ mod agent;
 pub mod channel;
 mod chat;
 mod device;
+mod fleet;
 mod node;
 mod own;
 mod sessions;
@@ -101,11 +102,12 @@ const FAMILIES: &[Family] = &[
     agent::FAMILY,
     chat::FAMILY,
     device::FAMILY,
+    channel::FAMILY,
+    fleet::FAMILY,
     models::FAMILY,
     node::FAMILY,
     own::FAMILY,
     sessions::FAMILY,
-    channel::FAMILY,
 ];
 
 /// Methods that belong to nodes alone; an operator that calls one is told so.

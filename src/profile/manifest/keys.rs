@@ -1,7 +1,7 @@
 //! The one table of the keys that a manifest may have, and the nearest word to a misspelt one.
 
 /// The tables of a manifest and their keys; the first, unnamed one is the top level.
-pub(super) const TABLES: [(&str, &[&str]); 7] = [
+pub(super) const TABLES: [(&str, &[&str]); 8] = [
     (
         "",
         &[
@@ -14,6 +14,7 @@ pub(super) const TABLES: [(&str, &[&str]); 7] = [
             "paths",
             "supervise",
             "confine",
+            "rescue",
             "remote",
         ],
     ),
@@ -42,6 +43,7 @@ pub(super) const TABLES: [(&str, &[&str]); 7] = [
         ],
     ),
     ("confine", &["level", "fallback"]),
+    ("rescue", &["profiles", "may", "operators"]),
     (
         "remote",
         &[

@@ -2,6 +2,7 @@
 //! refused. What is left out is decided by `profile::resolve`.
 
 pub mod keys;
+mod rescue;
 mod section;
 
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::path::Path;
 use toml_edit::Document;
 
 use self::section::{Section, Text};
+use super::rescue::Rescue;
 use super::resolved::{ConfineLevel, HostKeyPolicy, OnMemoryHigh, Ready, Restart, RuntimeChoice, Transport};
 use super::size::ByteSize;
 use super::{child_env, launch, remote, tailscale};
@@ -46,6 +48,8 @@ pub struct Manifest {
     pub confine: Option<ConfineLevel>,
     /// `confine.fallback`.
     pub confine_fallback: Option<bool>,
+    /// What it may see and do of the other profiles; there if and only if the manifest has the table.
+    pub rescue: Option<Rescue>,
     /// How a remote gateway is reached; there if and only if the manifest has the table.
     pub remote: Option<RemoteTable>,
 }
@@ -183,6 +187,7 @@ impl Manifest {
             supervise: supervise(&top.table("supervise")?)?,
             confine: confine.choice("level", &ConfineLevel::WORDS)?,
             confine_fallback: confine.boolean("fallback")?,
+            rescue: rescue::table(&top.table("rescue")?)?,
             remote: if remote.exists() { Some(remote_table(&remote)?) } else { None },
         };
         manifest.check_kind(&top, &remote)?;
@@ -192,13 +197,19 @@ impl Manifest {
     /// A remote profile has a link and nothing of a local gateway, and the other way round.
     fn check_kind(&self, top: &Section<'_>, remote: &Section<'_>) -> Result<()> {
         match (self.kind.unwrap_or(Place::Local), &self.remote) {
+            (Place::Local, None)
+                if self.rescue.is_some() && self.runtime.kind != Some(RuntimeChoice::Embedded) =>
+            {
+                let what = "[rescue] needs `kind = \"embedded\"` in [runtime]";
+                Err(top.error("rescue", format!("{what}: only the embedded gateway can mend others")))
+            }
             (Place::Local, None) => Ok(()),
             (Place::Local, Some(_)) => {
                 Err(top.error("remote", "[remote] needs `kind = \"remote\"` at the top of the file"))
             }
             (Place::Remote, None) => Err(top.error("kind", "`kind = \"remote\"` needs a table [remote]")),
             (Place::Remote, Some(link)) => {
-                for table in ["runtime", "gateway", "paths"] {
+                for table in ["runtime", "gateway", "paths", "rescue"] {
                     if top.table(table)?.exists() {
                         let what = format!("[{table}] has no meaning in a remote profile; remove it");
                         return Err(top.error(table, what));
