@@ -14,6 +14,7 @@ use crate::access::{
 use crate::base::{Error, Kind, Pins, Result, Secret};
 use crate::client::gateway::{self, Asking, CALL_TIMEOUT};
 use crate::client::keep::Keep;
+use crate::client::node::Claims;
 use crate::client::session::Session;
 use crate::daemon::DISK;
 use crate::profile::{Environment, Flags, GatewayConfig, Profile, Registry, SecretSource, SupervisorPaths};
@@ -150,6 +151,14 @@ impl<'a> Ask<'a> {
         gateway::open(self.asking(&scopes, purpose)).await
     }
 
+    /// A connection of this machine as a node.
+    ///
+    /// # Errors
+    /// As [`gateway::open`].
+    pub async fn node(&self, claims: &Claims) -> Result<Session> {
+        gateway::open(Asking { node: Some(claims), ..self.asking(&[], "node") }).await
+    }
+
     /// Proves who listens where the page of the profile's own gateway is.
     ///
     /// # Errors
@@ -174,6 +183,7 @@ impl<'a> Ask<'a> {
             scopes,
             purpose,
             keep: self.keep.as_ref(),
+            node: None,
             limit: self.left.unwrap_or(self.context.timeout.map_or(self.usual, |limit| limit.0)),
             traceparent: self
                 .context

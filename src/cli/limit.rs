@@ -101,6 +101,7 @@ fn unit(command: &Command) -> Unit {
         Command::Gateway(_)
         | Command::Health(_)
         | Command::Status(_)
+        | Command::Node(_)
         | Command::Nodes(_)
         | Command::Devices(_)
         | Command::Sessions(_)

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use super::explain::{Named, Stop, explain, late, starting, startup_wait};
 use super::identity::Identity;
 use super::keep::Keep;
+use super::node::Claims;
 use super::session::Session;
 use super::{absent, answerer, behind};
 use crate::access::{Certificate, Listener, Target};
@@ -47,6 +48,8 @@ pub struct Asking<'a> {
     pub limit: Duration,
     /// Where this user's devices are kept; without it none is shown.
     pub keep: Option<&'a Keep>,
+    /// What this machine says of itself when it comes as a node; `None` for an operator.
+    pub node: Option<&'a Claims>,
     /// The caller's W3C trace context, sent along with each request.
     pub traceparent: Option<String>,
 }

@@ -3,13 +3,16 @@
 
 use super::gateway::Asking;
 use super::keep::{Keep, Purpose};
+use super::node::Claims;
+use super::node::act::COMMANDS;
 use crate::base::{Result, Secret};
-use crate::wire::connect::Challenge;
+use crate::wire::connect::{Challenge, Client};
 use crate::wire::device::DeviceKey;
 use crate::wire::{ConnectAuth, ConnectParams, Fault, HelloOk};
 
-/// The role of every connection of the command line.
-const ROLE: &str = "operator";
+/// The roles of connections: of every one but a node's own, and of that.
+const OPERATOR: &str = "operator";
+const NODE: &str = "node";
 
 /// Who knocks.
 pub(super) enum Identity<'a> {
@@ -28,6 +31,27 @@ pub(super) struct Device<'a> {
     token: Option<Secret>,
 }
 
+/// Makes them those of a node.
+fn be_node(params: &mut ConnectParams, claims: &Claims) {
+    let (platform, family) = match params.client.platform.as_str() {
+        "darwin" => ("macos", "Mac"),
+        "linux" => ("linux", "Linux"),
+        other => (other, ""),
+    };
+    params.client = Client {
+        id: "node-host".into(),
+        mode: NODE.into(),
+        display_name: Some(claims.name.clone()),
+        platform: platform.into(),
+        device_family: (!family.is_empty()).then(|| family.to_owned()),
+        ..params.client.clone()
+    };
+    params.role = Some(NODE.into());
+    params.scopes = Some(Vec::new());
+    params.caps = Some(vec!["system".into()]);
+    params.commands = Some(COMMANDS.map(str::to_owned).to_vec());
+}
+
 impl<'a> Identity<'a> {
     /// What opens the target. Nothing is read or written for a bearer.
     ///
@@ -35,7 +59,8 @@ impl<'a> Identity<'a> {
     /// As [`Keep::key`].
     pub(super) fn of(asking: &Asking<'a>) -> Result<Identity<'a>> {
         let target = asking.target;
-        let Some(keep) = asking.keep.filter(|_| target.needs_device(asking.scopes)) else {
+        let Some(keep) = asking.keep.filter(|_| asking.node.is_some() || target.needs_device(asking.scopes))
+        else {
             return Ok(Identity::Bearer);
         };
         let url = &target.endpoint.url;
@@ -44,7 +69,8 @@ impl<'a> Identity<'a> {
             Some(beyond) => format!("{url} beyond {beyond}"),
             None => url.clone(),
         };
-        let purpose = Purpose { endpoint, role: ROLE.into(), device_id: key.id() };
+        let role = if asking.node.is_some() { NODE } else { OPERATOR };
+        let purpose = Purpose { endpoint, role: role.into(), device_id: key.id() };
         let keep = Some(keep).filter(|_| target.may_use_kept);
         let token = keep.and_then(|keep| keep.token(&purpose));
         Ok(Identity::Device(Box::new(Device { key, keep, purpose, token })))
@@ -59,6 +85,9 @@ impl<'a> Identity<'a> {
         // Under this name a device is paired and gets a token; a backend is not (OPENCLAW.md 5.3).
         params.client.id = "cli".into();
         params.client.mode = "cli".into();
+        if let Some(claims) = asking.node {
+            be_node(&mut params, claims);
+        }
         if let Some(token) = &device.token {
             // The shared secret stays at home then.
             let device_token = Some(token.expose().to_owned());

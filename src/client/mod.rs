@@ -9,4 +9,5 @@ pub mod gateway;
 mod identity;
 pub mod keep;
 pub mod launch;
+pub mod node;
 pub mod session;

@@ -12,6 +12,9 @@ use crate::host::clock::Stopwatch;
 use crate::link::gateway::{Gateway, Trouble};
 use crate::wire::{Event, Frame, HelloOk, Request, Response};
 
+/// How long a request whose answer nobody waits for may take to be sent.
+const TELL_LIMIT: Duration = Duration::from_secs(10);
+
 /// What came.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Incoming {
@@ -143,6 +146,23 @@ impl Session {
             Ok(answer) => answer,
             Err(_) => Err(late(&self.named, method, self.limit)),
         }
+    }
+
+    /// Sends a request whose answer nobody waits for here.
+    ///
+    /// # Errors
+    /// As [`Session::call`], for the way there.
+    pub async fn tell(&mut self, method: &str, params: Value) -> Result<()> {
+        self.allow(TELL_LIMIT);
+        self.request(method, params).await.map(drop)
+    }
+
+    /// The next thing that comes, whenever that is; dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] when the connection has ended, or is silent for longer than the gateway ticks.
+    pub async fn next(&mut self) -> Result<Incoming> {
+        self.frame().await
     }
 
     /// Says goodbye; a gateway that does not listen costs no time.

@@ -19,6 +19,7 @@ pub mod foreign;
 pub mod handle;
 pub mod inherit;
 pub mod interface;
+pub mod job;
 pub mod lineage;
 pub mod lock;
 pub mod mounts;

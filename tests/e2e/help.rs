@@ -30,12 +30,14 @@ fn the_first_help_page() {
           host         Every gateway on this host, whoever started it
           health       Ask the selected profile's gateway how it is
           status       Show the selected profile's gateway and what it does
+          node         This machine as a node of the selected gateway
           nodes        Nodes of the selected gateway
           devices      Devices of the selected gateway
           sessions     Sessions of the selected gateway
           agent        Tell the selected gateway's agent something, and print what it says as it comes
           message      Messages through the selected gateway's channels
           channels     Channels of the selected gateway
+          pairing      People who wait to be let in to the selected gateway's channels
           models       Models of the selected gateway
           cron         Scheduled jobs of the selected gateway
           logs         The selected gateway's log

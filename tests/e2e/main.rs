@@ -24,6 +24,7 @@ mod help;
 mod honeypot;
 mod joining;
 mod lifecycle;
+mod nodes;
 mod registry;
 mod render;
 mod rescue;

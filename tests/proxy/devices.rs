@@ -47,6 +47,7 @@ pub fn call(world: &World, target: &Target, scopes: &[&str], method: &str) -> Re
         scopes,
         purpose: "test",
         limit: Duration::from_secs(10),
+        node: None,
         keep: Some(&keep),
         traceparent: None,
     };

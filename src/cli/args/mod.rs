@@ -26,7 +26,7 @@ pub use gateway::{At, Gateway, Port, Probe};
 pub use host::Host;
 pub use later::Later;
 pub use link::Link;
-pub use nodes::{Devices, Invoke, Node, Nodes, Rename};
+pub use nodes::{Devices, Invoke, Node, NodeHost, Nodes, Rename};
 pub use profile::{
     Adopt, Clone, Create, Exec, Logs, PinArg, PolicyArg, Profile, Rm, RuntimeArg, Sharing, Start, There,
     TrustArgs, Use,
@@ -111,6 +111,8 @@ pub enum Command {
     Health(Later<Port>),
     /// Show the selected profile's gateway and what it does
     Status(Later<Status>),
+    /// This machine as a node of the selected gateway
+    Node(Later<At<NodeHost>>),
     /// Nodes of the selected gateway
     Nodes(Later<At<Nodes>>),
     /// Devices of the selected gateway

@@ -23,6 +23,17 @@ pub enum Nodes {
     Rename(Rename),
 }
 
+/// `openclaw node …`
+#[derive(Debug, Subcommand)]
+pub enum NodeHost {
+    /// Serve the selected gateway as a node, in the foreground
+    Run {
+        /// A name for people; this machine's own where it is left out
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+    },
+}
+
 /// `openclaw nodes invoke`
 #[derive(Debug, ClapArgs)]
 pub struct Invoke {

@@ -33,6 +33,7 @@ mod list;
 mod logs;
 mod message_send;
 mod models;
+mod node_run;
 mod nodes;
 mod nodes_invoke;
 mod nodes_rename;
@@ -65,8 +66,8 @@ mod use_profile;
 use serde_json::Value;
 
 use super::args::{
-    Command, Dashboard, Gateway, GatewayLogs, Host, Later, Link, Message, Once, Probe, Profile, Service,
-    Stability, Status, Supervisor,
+    At, Command, Dashboard, Gateway, GatewayLogs, Host, Later, Link, Message, NodeHost, Once, Probe, Profile,
+    Service, Stability, Status, Supervisor,
 };
 use super::{Context, block_on};
 use crate::base::Result;
@@ -92,6 +93,7 @@ pub fn port_of(command: &Command) -> Option<u16> {
         | Command::Logs(Later(GatewayLogs { at, .. }))
         | Command::Dashboard(Later(Dashboard { at, .. })) => at.port,
         Command::Nodes(Later(at)) => at.port,
+        Command::Node(Later(at)) => at.port,
         Command::Devices(Later(at)) => at.port,
         Command::Sessions(Later(at)) => at.port,
         Command::Channels(Later(at)) => at.port,
@@ -127,6 +129,9 @@ pub fn run(context: &Context, command: Command) -> Result<()> {
         Command::Gateway(Later(command)) => gateway(context, command),
         Command::Health(Later(at)) => block_on(gateway_call::health(context, at.port)),
         Command::Status(Later(status)) => block_on(status::run(context, &status)),
+        Command::Node(Later(At { verb: NodeHost::Run { display_name }, .. })) => {
+            block_on(node_run::run(context, display_name))
+        }
         Command::Nodes(Later(at)) => block_on(nodes::run(context, &at.verb)),
         Command::Devices(Later(at)) => block_on(devices::run(context, &at.verb)),
         Command::Sessions(Later(at)) => block_on(sessions::run(context, &at.verb)),

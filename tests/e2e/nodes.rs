@@ -1,0 +1,116 @@
+//! Nodes of the embedded gateway: this program's own and the real one's join it, are let in and do what they are asked.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use super::world::{World, said};
+use super::{look, npm};
+
+/// Longest time that the real program may take to start, on a machine that is busy with other tests.
+const LONG: Duration = Duration::from_secs(120);
+
+/// A node that runs; it ends with this value.
+struct Node(Option<Child>);
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(child) = self.0.take() {
+            look::signal(child.id(), Signal::SIGTERM);
+            said(child);
+        }
+    }
+}
+
+struct Gateway {
+    world: World,
+    name: String,
+}
+
+impl Gateway {
+    fn start() -> Gateway {
+        let world = World::new();
+        let name = world.name("work");
+        world.run(&["profile", "create", &name, "--runtime", "embedded"]).ok();
+        world.start(&name);
+        Gateway { world, name }
+    }
+
+    fn ask(&self, words: &[&str]) -> super::world::Said {
+        self.world.run(&[&["--profile", &self.name, "--json"], words].concat())
+    }
+
+    /// Lets the one node in that waits, as soon as it does.
+    fn let_in(&self) {
+        let deadline = Instant::now() + LONG;
+        let request = loop {
+            let waiting = self.ask(&["nodes", "pending"]).ok().json();
+            if let Some(request) = waiting[0]["requestId"].as_str() {
+                break request.to_owned();
+            }
+            assert!(Instant::now() < deadline, "no node asks: {waiting}");
+        };
+        self.ask(&["nodes", "approve", &request]).ok();
+    }
+
+    fn invoke(&self, command: &str, params: &Value) -> super::world::Said {
+        let params = params.to_string();
+        self.ask(&["nodes", "invoke", "--node", "Desk", "--command", command, "--params", &params])
+    }
+}
+
+#[test]
+fn our_own_node_is_let_in_and_runs_what_its_owner_lists_and_nothing_else() {
+    let gateway = Gateway::start();
+    let words = ["--profile", &gateway.name, "node", "run", "--display-name", "Desk"];
+    let _node = Node(Some(gateway.world.spawn(&words)));
+    gateway.let_in();
+    let found = gateway.invoke("system.which", &json!({"bins": ["sh", "no-such-program"]})).ok().json();
+    assert_eq!(found["payload"]["bins"].as_object().unwrap().len(), 1, "{found}");
+    let echo = json!({"command": ["/bin/echo", "hi"]});
+    let refused = gateway.invoke("system.run", &echo);
+    assert!(refused.code != Some(0) && refused.out.contains("SYSTEM_RUN_DENIED"), "{refused:?}");
+    let rules = gateway.world.state(&gateway.name).join("node-exec.json");
+    fs::write(&rules, r#"{"allow": [["/bin/echo", "*"], ["/bin/sh", "-c", "sleep 1000"]]}"#).unwrap();
+    fs::set_permissions(&rules, fs::Permissions::from_mode(0o666)).unwrap();
+    let open = gateway.invoke("system.run", &echo);
+    assert!(open.out.contains("chmod 600"), "{open:?}");
+    fs::set_permissions(&rules, fs::Permissions::from_mode(0o600)).unwrap();
+    let ran = gateway.invoke("system.run", &echo).ok().json();
+    assert_eq!(
+        (&ran["payload"]["stdout"], &ran["payload"]["success"]),
+        (&json!("hi\n"), &json!(true)),
+        "{ran}"
+    );
+    let preloaded = json!({"command": ["/bin/echo"], "env": {"LD_PRELOAD": "/x.so"}});
+    assert!(gateway.invoke("system.run", &preloaded).out.contains("LD_PRELOAD"));
+    let slow = json!({"command": ["/bin/sh", "-c", "sleep 1000"], "timeoutMs": 100});
+    let slow = gateway.invoke("system.run", &slow).ok().json();
+    assert_eq!(slow["payload"]["timedOut"], true, "{slow}");
+}
+
+#[test]
+fn real_node_joins_the_embedded_gateway_and_runs_a_command() {
+    let gateway = Gateway::start();
+    let shown = gateway.world.show(&gateway.name);
+    let text = fs::read_to_string(gateway.world.state(&gateway.name).join("openclaw.json")).unwrap();
+    let config: Value = json5::from_str(&text).unwrap();
+    let mut command = Command::new(npm::bin().join("openclaw"));
+    gateway.world.surround(&mut command);
+    command
+        .args(["node", "run", "--host", "127.0.0.1", "--port", &shown["port"].to_string()])
+        .args(["--display-name", "Desk"])
+        .env("PATH", npm::path())
+        .env("OPENCLAW_STATE_DIR", gateway.world.path("real-node"))
+        .env("OPENCLAW_GATEWAY_TOKEN", config["gateway"]["auth"]["token"].as_str().unwrap())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let _node = Node(Some(command.spawn().unwrap()));
+    gateway.let_in();
+    let ran = gateway.invoke("system.run", &json!({"command": ["/bin/echo", "hi"]})).ok().json();
+    assert_eq!(ran["payload"]["stdout"], "hi\n", "{ran}");
+}
