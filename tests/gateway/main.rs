@@ -18,6 +18,7 @@ mod captures;
 mod chat;
 mod devices;
 mod drain;
+mod flow;
 mod harness;
 mod hooks;
 mod http;

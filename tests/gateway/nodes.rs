@@ -12,7 +12,7 @@ use super::harness::{Client, Gateway, TOKEN, within};
 const FLOW: &str = include_str!("data/node-flow.json");
 
 /// A node's end, and its id.
-struct Node {
+pub struct Node {
     client: Client,
     id: String,
 }
@@ -41,7 +41,7 @@ fn claims(name: &str, commands: &[&str]) -> Value {
 }
 
 /// A node that was let in with these commands, by an admin.
-async fn admitted(gateway: &Gateway, admin: &mut Client, seed: u8, commands: &[&str]) -> Node {
+pub async fn admitted(gateway: &Gateway, admin: &mut Client, seed: u8, commands: &[&str]) -> Node {
     let node = join(gateway, seed, &claims("Desk", commands)).await;
     approve(admin, &node.id).await;
     node
@@ -60,11 +60,11 @@ async fn request_of(admin: &mut Client, node: &str) -> String {
 
 impl Node {
     /// The next thing that it is asked to do.
-    async fn asked(&mut self) -> Value {
+    pub async fn asked(&mut self) -> Value {
         self.client.event("node.invoke.request").await["payload"].clone()
     }
 
-    async fn answers(&mut self, asked: &Value, result: Value) -> Value {
+    pub async fn answers(&mut self, asked: &Value, result: Value) -> Value {
         let mut params = json!({ "id": asked["id"], "nodeId": self.id });
         params.as_object_mut().unwrap().extend(result.as_object().unwrap().clone());
         self.client.call("node.invoke.result", params).await
