@@ -164,6 +164,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                 .retry_after(BUSY_RETRY_MS);
             return self.say(Frame::failure(id, fault).to_text());
         }
+        if let Err(fault) = self.hub.spend(method.name, &self.open.connection) {
+            return self.say(Frame::failure(id, *fault).to_text());
+        }
         let connection = Rc::clone(&self.open.connection);
         let call = Call { hub: Rc::clone(self.hub), connection, id: id.clone(), params };
         let answer = (method.run)(call);

@@ -31,6 +31,11 @@ pub fn log_date(epoch_ms: u64) -> String {
     out
 }
 
+/// As JavaScript writes it: `2026-11-22T21:53:08.973Z`.
+pub fn iso(epoch_ms: u64) -> String {
+    format!("{}Z", log_date(epoch_ms))
+}
+
 fn date(epoch_ms: u64) -> OffsetDateTime {
     let nanos = i128::from(epoch_ms) * 1_000_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH)
@@ -44,6 +49,7 @@ mod tests {
     fn writes_dates_as_the_captures_do() {
         let at = 1_795_384_982_973;
         assert_eq!(http_date(at), "Sun, 22 Nov 2026 22:03:02 GMT");
+        assert_eq!(iso(at), "2026-11-22T22:03:02.973Z");
         assert_eq!(log_date(at), "2026-11-22T22:03:02.973");
     }
 }

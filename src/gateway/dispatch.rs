@@ -27,6 +27,7 @@ pub fn judge(frame: &[u8], grant: &Grant, table: &Table, wrong_role: &mut u32) -
     if let Err(wrong) = REQUEST.check(&value) {
         return Verdict::Answer(malformed(&value, &wrong));
     }
+    let chosen = value.get("expectedProfileId").is_some();
     let Ok(request) = serde_json::from_value::<Request>(value) else { return Verdict::Ignore };
     if !role_fits(grant.role, &request.method, table) {
         *wrong_role += 1;
@@ -39,7 +40,9 @@ pub fn judge(frame: &[u8], grant: &Grant, table: &Table, wrong_role: &mut u32) -
         };
     }
     *wrong_role = 0;
-    match permit(&request, grant, table) {
+    match permit(&request, grant, table)
+        .and_then(|permitted| if chosen { Err(other_account()) } else { Ok(permitted) })
+    {
         Ok((method, params)) => Verdict::Run(method, request.id, params),
         Err(fault) => Verdict::Answer(Frame::failure(request.id, fault).to_text()),
     }
@@ -64,6 +67,13 @@ fn role_fits(role: Role, name: &str, table: &Table) -> bool {
             method::is_node_only(name) || table.find(name).is_some_and(|method| method.scope.is_none())
         }
     }
+}
+
+/// The answer to whoever means to act as a chosen account: nobody is one here.
+fn other_account() -> Fault {
+    let what = "Selected account changed or is unavailable. Select the account again before retrying.";
+    let details = json!({ "reason": "EXPECTED_PROFILE_MISMATCH", "execution": "not_started" });
+    Fault::invalid(what).details(details)
 }
 
 fn permit(request: &Request, grant: &Grant, table: &Table) -> Result<(&'static Method, Value), Fault> {

@@ -6,7 +6,7 @@ use super::hub::Hub;
 use super::method::{health, models};
 use super::scope;
 use super::sessions::key;
-use crate::wire::connect::{Features, Granted, Policy, Server, SessionDefaults, Snapshot};
+use crate::wire::connect::{Features, Granted, Policy, Server, SessionDefaults, Snapshot, Suspension};
 use crate::wire::{HelloOk, limits};
 
 /// The greeting for connection `conn_id`.
@@ -33,6 +33,8 @@ pub fn greeting(hub: &Hub, grant: &Grant, token: Option<&Token>, conn_id: &str) 
             state_dir: admin.then(|| options.state_dir.clone()),
             auth_mode: admin.then(|| hub.access().auth.mode().to_owned()),
             session_defaults: Some(defaults(hub)),
+            suspension: Some(Suspension { phase: "accepting".into() }),
+            applied_config_hash: hub.applied_config(),
         },
         auth: Granted {
             role: grant.role.as_str().into(),

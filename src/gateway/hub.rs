@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::access::{Access, Reload, Settings};
 use super::admission::Peer;
 use super::agent::Agent;
+use super::budget::Budget;
 use super::channel::Channels;
 use super::connection::Connection;
 use super::devices::Devices;
@@ -25,6 +26,7 @@ use super::origin;
 use super::presence::Presence;
 use super::scope;
 use super::sessions::Sessions;
+use super::settings;
 use super::store::Store;
 use super::tailnet::Front;
 use super::throttle::{Party, Throttle};
@@ -32,6 +34,7 @@ use crate::base::Moment;
 use crate::host::clock::{self, Stopwatch};
 use crate::link::web::Web;
 use crate::profile::Embedded;
+use crate::wire::Fault;
 use crate::wire::frame::StateVersion;
 use crate::wire::limits;
 
@@ -117,6 +120,8 @@ pub struct Hub {
     health_version: Cell<u64>,
     presence: RefCell<Presence>,
     throttle: RefCell<Throttle>,
+    budget: RefCell<Budget>,
+    applied: RefCell<Option<String>>,
     access: RefCell<Rc<Access>>,
     embedded: RefCell<Rc<Embedded>>,
     reload: RefCell<Option<Reload>>,
@@ -151,6 +156,8 @@ impl Hub {
             health_version: Cell::new(1),
             presence: RefCell::new(Presence::new(own)),
             throttle: RefCell::new(Throttle::new(options.limits.penalty, options.access.fence.rate_limit)),
+            budget: RefCell::default(),
+            applied: RefCell::default(),
             access: RefCell::new(Rc::new(options.access.clone())),
             embedded: RefCell::new(Rc::new(options.embedded.clone())),
             reload: RefCell::new(options.reload.take()),
@@ -251,6 +258,10 @@ impl Hub {
                 self.reloading.borrow_mut().refused = Some(error.to_string());
             }
             Some(Ok(Settings { access, embedded, waiting })) => {
+                // What waits for a start is not what the gateway works by.
+                if waiting.is_empty() {
+                    self.note_config();
+                }
                 self.reloading.replace(Reloading { waiting, refused: None });
                 self.embedded.replace(Rc::new(embedded));
                 self.channels.look_again();
@@ -279,6 +290,27 @@ impl Hub {
             shown["refused"] = json!(refused);
         }
         shown
+    }
+
+    /// Notes that the gateway works by the configuration as it is written now.
+    pub fn note_config(&self) {
+        let mark = settings::mark_of(self, &settings::read(self));
+        self.applied.replace(mark);
+    }
+
+    /// The mark of the configuration that the gateway works by.
+    pub fn applied_config(&self) -> Option<String> {
+        self.applied.borrow().clone()
+    }
+
+    /// Notes a call of `method` on a connection.
+    ///
+    /// # Errors
+    /// The answer, where its party has called it too often.
+    pub fn spend(&self, method: &'static str, connection: &Connection) -> Result<(), Box<Fault>> {
+        let device = connection.grant.device.clone();
+        let party = device.unwrap_or_else(|| connection.peer.ip.to_string());
+        self.budget.borrow_mut().spend(method, party, self.moment())
     }
 
     /// The record of failed logins.

@@ -10,7 +10,7 @@
 //! | `asker`, `access` | for whom a request comes, and who may come in as the configuration says it now |
 //! | `session`, `conversation` | one connection, over any byte stream |
 //! | `entry` | from the one to the other: limiter, decision, pairing |
-//! | `connect`, `admission`, `dispatch`, `origin`, `scope`, `shape`, `throttle` | its decisions, pure |
+//! | `connect`, `admission`, `dispatch`, `origin`, `scope`, `shape`, `throttle`, `budget`, `redact` | its decisions, pure |
 //! | `devices` | who is known by a key of its own, and what was approved for it |
 //! | `method` | what can be called |
 //! | `hub`, `presence`, `load` | what all connections share |
@@ -27,6 +27,7 @@ mod access;
 mod admission;
 pub mod agent;
 mod asker;
+mod budget;
 mod certificate;
 pub mod channel;
 mod connect;
@@ -52,9 +53,11 @@ mod options;
 mod origin;
 mod page;
 mod presence;
+mod redact;
 mod scope;
 mod session;
 pub mod sessions;
+mod settings;
 mod shape;
 pub mod store;
 mod tailnet;
@@ -100,6 +103,7 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
     if let Some(tls) = &hub.options.tls {
         tracing::info!(target: "gateway/tls", "the port speaks TLS only and shows {}", tls.describe());
     }
+    hub.note_config();
     LocalSet::new()
         .run_until(async {
             nodes::recall(&hub).await;

@@ -105,7 +105,13 @@ impl Throttle {
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HeaderMap;
+
     use super::*;
+    use crate::gateway::access::Access;
+    use crate::gateway::asker;
+    use crate::gateway::options::Auth;
+    use crate::profile::Fence;
 
     const SECRET: Guess = Guess::Secret;
 
@@ -150,6 +156,23 @@ mod tests {
             assert_eq!(throttle.failed(&Party::Local, SECRET, at(at_second)), Cost::Nothing);
         }
         assert_eq!(throttle.locked(&Party::Local, SECRET, at(7)), Some(7 * second));
+    }
+
+    #[test]
+    fn ghsa_5847_rm3g_23mw_ten_thousand_guesses_over_every_loopback_address_are_one_partys() {
+        let mut throttle = Throttle::new(Duration::from_millis(250), RateLimit::default());
+        let (headers, access) = (HeaderMap::new(), Access { auth: Auth::None, fence: Fence::default() });
+        let mut paid = Duration::ZERO;
+        for number in 0..10_000 {
+            let address = ["::1", "::ffff:127.0.0.1", "127.0.0.1"][number % 3].parse().unwrap();
+            let asker = asker::identify(address, &headers, &access).unwrap();
+            let party = if asker.local { Party::Local } else { Party::Remote(asker.ip) };
+            if let Cost::Delay(delay) = throttle.failed(&party, SECRET, at(0)) {
+                paid += delay;
+            }
+        }
+        assert_eq!(throttle.parties.len(), 1);
+        assert!(paid > Duration::from_secs(13 * 3600), "{paid:?}");
     }
 
     #[test]

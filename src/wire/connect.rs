@@ -225,6 +225,12 @@ pub struct Snapshot {
     /// Which agent and which session are meant where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_defaults: Option<SessionDefaults>,
+    /// Whether it takes work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<Suspension>,
+    /// The mark of the configuration that it works by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_config_hash: Option<String>,
 }
 
 /// Which agent and which session are meant where none is named.
@@ -252,6 +258,13 @@ pub struct SessionDefaults {
     /// Whether each sender has sessions of their own, `per-sender`, or all share them, `global`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+}
+
+/// Whether a gateway takes work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspension {
+    /// `accepting`, `preparing`, `draining` or `prepared`.
+    pub phase: String,
 }
 
 /// What was granted; its `Debug` shows no token.

@@ -15,6 +15,11 @@ pub fn device_id(public_key: &[u8]) -> String {
     Sha256::digest(public_key).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Bytes as the protocol writes them: base64url without padding.
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
 /// What stands before the key in the SubjectPublicKeyInfo of an Ed25519 key (RFC 8410).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
@@ -46,6 +51,11 @@ impl DeviceKey {
     /// The device's id.
     pub fn id(&self) -> String {
         device_id(self.0.verifying_key().as_bytes())
+    }
+
+    /// 32 bytes that follow from the private key and from `purpose`, and tell nothing of either.
+    pub fn derived(&self, purpose: &[u8]) -> [u8; 32] {
+        Sha256::new().chain_update(self.0.to_bytes()).chain_update(purpose).finalize().into()
     }
 
     /// Its public key, base64url.

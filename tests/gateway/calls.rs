@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::harness::{Gateway, TOKEN, connect};
 use super::schema::{assert_fits, definition};
 
-fn keys(value: &Value) -> Vec<&str> {
+pub fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 

@@ -12,6 +12,7 @@ mod built;
 mod npm;
 
 mod agent;
+mod advisories;
 mod bot_api;
 mod calls;
 mod captures;
@@ -23,6 +24,7 @@ mod harness;
 mod hooks;
 mod http;
 mod limits;
+mod looks;
 mod nodes;
 mod page;
 mod pages;

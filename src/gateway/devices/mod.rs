@@ -98,6 +98,11 @@ impl Devices {
         self.key.get()
     }
 
+    /// 32 bytes that follow from the gateway's own key and are good for `purpose` alone; `None` before that is known.
+    pub fn secret(&self, purpose: &[u8]) -> Option<[u8; 32]> {
+        Some(self.key.get()?.derived(purpose))
+    }
+
     /// Carries out a change and writes it down.
     ///
     /// # Errors
@@ -145,15 +150,17 @@ pub async fn admit(
     if let Err(fault) = hub.devices.ready(&hub.store).await {
         tracing::warn!(target: "gateway/devices", "nothing is known of devices now: {}", fault.message);
     }
-    let mut last = None;
-    loop {
-        let lacking = judge::lacks(&hub.devices.book(), grant, &key, &params.client);
-        let lacking = lacking.filter(|reason| match pairing {
+    let lacking = || {
+        let reason = judge::lacks(&hub.devices.book(), grant, &key, &params.client);
+        reason.filter(|reason| match pairing {
             Pairing::Needed => true,
             Pairing::IfKnown => *reason != Reason::NotPaired,
             Pairing::Waived => false,
-        });
-        let Some(reason) = lacking else { return Ok(token_for(hub, grant).await?) };
+        })
+    };
+    let mut last = None;
+    loop {
+        let Some(reason) = lacking() else { return Ok(token_for(hub, grant).await?) };
         let known = hub.devices.book().paired.get(id).cloned();
         let allowed = hub.embedded().nodes.auto_approve_local;
         let silent = judge::is_silent(reason, known.is_some(), grant, &params.client, peer, allowed);
@@ -167,7 +174,9 @@ pub async fn admit(
         };
         // What was approved and is still lacking is never approved by asking again.
         let decided = request.silent && last != Some(reason);
-        if !(decided && approve_silently(hub, grant, &request).await?) {
+        let approved = decided && approve_silently(hub, grant, &request).await?;
+        // Another connection of the same device may have come before, and got it approved.
+        if !approved && lacking() == Some(reason) {
             if request.silent {
                 announce_requested(hub, &request);
             }

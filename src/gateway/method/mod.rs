@@ -6,6 +6,7 @@ pub mod channel;
 mod chat;
 mod device;
 mod fleet;
+mod info;
 mod node;
 mod own;
 mod sessions;
@@ -104,6 +105,7 @@ const FAMILIES: &[Family] = &[
     device::FAMILY,
     channel::FAMILY,
     fleet::FAMILY,
+    info::FAMILY,
     models::FAMILY,
     node::FAMILY,
     own::FAMILY,
