@@ -26,6 +26,7 @@ mod http;
 mod limits;
 mod looks;
 mod nodes;
+mod official;
 mod page;
 mod pages;
 mod pairing;

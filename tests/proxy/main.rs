@@ -28,6 +28,7 @@ mod contexts;
 mod credentials;
 mod devices;
 mod devices_real;
+mod embedded_real;
 mod manners;
 mod model;
 mod passing;
