@@ -11,8 +11,8 @@ mod built;
 #[path = "../e2e/npm.rs"]
 mod npm;
 
-mod agent;
 mod advisories;
+mod agent;
 mod bot_api;
 mod calls;
 mod captures;
