@@ -1,6 +1,8 @@
 //! What all connections of one gateway share: who is there, what was announced, who failed to log in, whether
 //! the gateway is going down. One thread owns it, so plain cells are enough.
 
+mod counted;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,8 +12,9 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast, watch};
 use uuid::Uuid;
 
+pub use counted::{Admitted, Opened, Stranger};
+
 use super::access::{Access, Reload, Settings};
-use super::admission::Peer;
 use super::agent::Agent;
 use super::budget::Budget;
 use super::channel::Channels;
@@ -22,21 +25,19 @@ use super::machine;
 use super::method::Table;
 use super::nodes::Nodes;
 use super::options::Options;
-use super::origin;
 use super::presence::Presence;
 use super::scope;
 use super::sessions::Sessions;
 use super::settings;
 use super::store::Store;
 use super::tailnet::Front;
-use super::throttle::{Party, Throttle};
+use super::throttle::Throttle;
 use crate::base::Moment;
 use crate::host::clock::{self, Stopwatch};
 use crate::link::web::Web;
 use crate::profile::Embedded;
 use crate::wire::Fault;
 use crate::wire::frame::StateVersion;
-use crate::wire::limits;
 
 /// Announcements that a connection may lag behind before it misses some; a gap in `seq` tells its client.
 const BACKLOG: usize = 64;
@@ -204,12 +205,6 @@ impl Hub {
         self.announcements.subscribe()
     }
 
-    /// Lists an open connection until the guard is dropped.
-    pub fn admitted(self: &Rc<Self>, connection: &Rc<Connection>) -> Admitted {
-        self.connections.borrow_mut().insert(connection.id.clone(), Rc::clone(connection));
-        Admitted { hub: Rc::clone(self), id: connection.id.clone() }
-    }
-
     /// The open connections.
     pub fn connections(&self) -> Vec<Rc<Connection>> {
         self.connections.borrow().values().cloned().collect()
@@ -334,85 +329,6 @@ impl Hub {
         let mut draining = self.draining.subscribe();
         // The sender lives as long as the hub: this cannot fail.
         let _ = draining.wait_for(|draining| *draining).await;
-    }
-
-    /// Admits one more unauthenticated connection from `ip`; `None` when there are too many.
-    pub fn stranger(self: &Rc<Self>, ip: IpAddr) -> Option<Stranger> {
-        let mut strangers = self.strangers.borrow_mut();
-        let count = strangers.entry(ip).or_default();
-        if *count >= limits::PREAUTH_SOCKETS_MAX {
-            return None;
-        }
-        *count += 1;
-        Some(Stranger { hub: Rc::clone(self), ip })
-    }
-
-    /// Counts an open connection until the guard is dropped.
-    pub fn opened(self: &Rc<Self>) -> Opened {
-        self.open.set(self.open.get() + 1);
-        Opened(Rc::clone(self))
-    }
-
-    /// Waits until no counted connection is open.
-    pub async fn quiet(&self) {
-        while self.open.get() > 0 {
-            self.changed.notified().await;
-        }
-    }
-}
-
-/// A connection that has not said who it is; counted until dropped.
-#[derive(Debug)]
-pub struct Stranger {
-    hub: Rc<Hub>,
-    ip: IpAddr,
-}
-
-impl Stranger {
-    /// Who pays for a wrong credential on this connection.
-    pub fn party(&self, peer: &Peer) -> Party {
-        match &peer.origin {
-            // From another machine the header is whatever its program likes.
-            Some(origin) if peer.local => Party::Page(origin::party_of(origin)),
-            None if peer.local => Party::Local,
-            _ => Party::Remote(self.ip),
-        }
-    }
-}
-
-impl Drop for Stranger {
-    fn drop(&mut self) {
-        let mut strangers = self.hub.strangers.borrow_mut();
-        if let Some(count) = strangers.get_mut(&self.ip) {
-            *count -= 1;
-            if *count == 0 {
-                strangers.remove(&self.ip);
-            }
-        }
-    }
-}
-
-/// A connection that said hello; listed until dropped.
-#[derive(Debug)]
-pub struct Admitted {
-    hub: Rc<Hub>,
-    id: String,
-}
-
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        self.hub.connections.borrow_mut().remove(&self.id);
-    }
-}
-
-/// An open connection; counted until dropped.
-#[derive(Debug)]
-pub struct Opened(Rc<Hub>);
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
-        self.0.changed.notify_one();
     }
 }
 
