@@ -27,7 +27,8 @@ async fn a_message_leads_to_a_node_and_its_answer_back_to_the_sender() {
     let api = BotApi::start().await;
     let call: &'static [(&str, &str)] =
         &[("node_invoke", r#"{"node":"Desk","command":"system.which","params":{"bins":["ls"]}}"#)];
-    let provider = Provider::start(vec![Scene::Calls(call), Scene::Says(&["It is ", "**there**: /bin/ls"])]).await;
+    let provider =
+        Provider::start(vec![Scene::Calls(call), Scene::Says(&["It is ", "**there**: /bin/ls"])]).await;
     let gateway = gateway(&api, Some(&provider)).await;
     let (mut admin, _) = gateway.connected(&["operator.admin"]).await;
     let mut node = admitted(&gateway, &mut admin, 31, &["system.which"]).await;
