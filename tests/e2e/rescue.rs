@@ -1,6 +1,8 @@
 //! The rescue profile: a small gateway that sees the others through the supervisor, and mends them. What it may is
 //! decided by its manifest, by itself and once more by the supervisor, who knows it by its process.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use futures_util::{SinkExt, StreamExt};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -100,6 +102,52 @@ impl Chat {
         let answer = self.until(|frame| frame["type"] == "res" && frame["id"] == method).await;
         assert_eq!(answer["ok"], true, "{answer}");
         answer["payload"].clone()
+    }
+
+    /// Says something and returns what is answered.
+    async fn say(&mut self, message: &str) -> String {
+        static SAID: AtomicU32 = AtomicU32::new(0);
+        let key = format!("said {}", SAID.fetch_add(1, Ordering::Relaxed));
+        let params = json!({"sessionKey": "main", "message": message, "idempotencyKey": key});
+        // The answer may come before the call's own.
+        let request = json!({"type": "req", "id": key, "method": "chat.send", "params": params});
+        self.0.send(Message::text(request.to_string())).await.unwrap();
+        let ended = |frame: &Value| {
+            let state = frame["payload"]["state"].as_str().unwrap_or_default();
+            frame["ok"] == false || frame["event"] == "chat" && ["final", "error"].contains(&state)
+        };
+        self.until(ended).await.to_string()
+    }
+}
+
+#[tokio::test]
+async fn the_owner_brings_a_hung_gateway_back_from_the_chat() {
+    let world = World::new();
+    world.fake("main", "", "hang_timeout = \"2h\"\nstop_timeout = \"200ms\"", &["--ignore-term"]);
+    let hung = pid(&world.start("main"));
+    let rescue = world.rescue(&format!("may = {ALL}"));
+    look::signal(hung, Signal::SIGSTOP);
+    let mut reader = Chat::new(&world, &rescue, &["operator.write"]).await;
+    let said = reader.say("/restart main").await;
+    assert!(said.contains("it takes the scope operator.admin"), "{said}");
+    assert_eq!(pid(&world.show("main")), hung);
+    let said = reader.say("/profiles").await;
+    assert!(said.contains("this gateway") && said.contains("main: "), "{said}");
+    let mut owner = Chat::new(&world, &rescue, &["operator.admin", "operator.read", "operator.write"]).await;
+    let said = owner.say("/restart main").await;
+    assert!(said.contains("main is ready."), "{said}");
+    assert_ne!(pid(&world.show("main")), hung);
+    let said = owner.say("/status main").await;
+    assert!(said.contains("main: ready"), "{said}");
+    for (line, words) in [
+        ("/status mian", "did you mean `main`?"),
+        ("/logs main many", "It is written /logs NAME"),
+        ("/conflicts", "Gateways on this host: 2"),
+        ("/help", "/rollback NAME"),
+        ("/rollback main", "no files are kept"),
+    ] {
+        let said = owner.say(line).await;
+        assert!(said.contains(words), "{line}: {said}");
     }
 }
 
