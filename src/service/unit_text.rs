@@ -80,8 +80,8 @@ fn service_section(form: &Form, text: &mut String) {
     let stop = form.stop_timeout().as_secs();
     let _ = write!(
         text,
-        "# 78 says that no further try can help, so nothing tries.\n\
-         Restart=always\nRestartSec=5\nRestartPreventExitStatus=78\n\
+        "# 78 says that no further try can help, so nothing tries; 0 is an end that somebody asked for, so it stays.\n\
+         Restart=always\nRestartSec=5\nRestartPreventExitStatus=78 0\n\
          # The end is asked of the main process, which drains what it runs; what is left then is killed.\n\
          KillMode=mixed\nTimeoutStopSec={stop}\nTimeoutStartSec={}\n\
          # A gateway that needs too much memory ends alone.\nOOMPolicy=continue\n",

@@ -55,7 +55,7 @@ fn what_is_written_is_read_back_as_what_was_meant() {
             assert_eq!(verdict.state_dir.unwrap().to_str(), Some("/home/a na/.openclaw-work"));
         }
         assert_eq!((unit.user.as_deref(), unit.restart.as_deref()), (Some("ana"), Some("always")));
-        assert_eq!(unit.restart_prevent, ["78"]);
+        assert_eq!(unit.restart_prevent, ["78", "0"]);
         assert_eq!(unit.environment.get("HOME"), Some("/home/a na"));
         assert!(unit.timeout_stop.unwrap() > Duration::from_secs(330));
     }
@@ -78,7 +78,7 @@ fn a_users_unit_uses_no_directive_that_needs_rights_and_each_group_has_a_reason(
         let given = text.lines().any(|line| line.starts_with(directive));
         assert!(!given, "{directive}: {text}");
     }
-    for line in ["Type=notify", "KillMode=mixed", "Delegate=yes", "RestartPreventExitStatus=78"] {
+    for line in ["Type=notify", "KillMode=mixed", "Delegate=yes", "RestartPreventExitStatus=78 0"] {
         assert!(text.lines().any(|own| own == line), "{line}: {text}");
     }
     assert!(text.contains("Environment=PATH=/usr/local/bin:/usr/bin"), "{text}");
