@@ -54,6 +54,7 @@ mod g1_registrations;
 mod g4_upgrades;
 mod g5_durability;
 mod g6_ends;
+mod g6_exit_codes;
 mod g6_notify;
 mod g6_systemd;
 mod h2_binds;
