@@ -39,6 +39,7 @@ mod c5_restart_storms;
 mod c6_groups;
 mod c6_left_behind;
 mod c8_drain;
+mod c8_unit;
 mod d1_bystanders;
 mod d1_port_holders;
 mod d2_answers;
