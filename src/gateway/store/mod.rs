@@ -18,10 +18,10 @@ use crate::wire::{Fault, fault};
 /// The steps from an empty file to the newest form, in order, one file `NNN_name.sql` each; a step that was published is
 /// never changed.
 const MIGRATIONS: &[&str] = &[
-    include_str!("003_sessions.sql"),
     include_str!("001_devices.sql"),
-    include_str!("004_channels.sql"),
     include_str!("002_nodes.sql"),
+    include_str!("003_sessions.sql"),
+    include_str!("004_channels.sql"),
 ];
 /// Writes that share one commit at most.
 const BATCH_MAX: usize = 256;
