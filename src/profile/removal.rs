@@ -15,6 +15,11 @@ const GATEWAY_LOG: &str = "gateway.log";
 /// The directory of logs in a state directory.
 pub const LOGS: &str = "logs";
 
+/// The directory of the embedded gateway's store in a state directory.
+pub const STORE: &str = "embedded";
+/// The store's file below [`STORE`]; its journals, and what was set aside of it, have more behind the name.
+pub const STORE_FILE: &str = "gateway.sqlite";
+
 /// What stands in a directory under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
@@ -103,6 +108,9 @@ fn state_dir(remains: &Remains<'_>, entries: &[(String, Node)], plan: &mut Plan)
             (lock, Node::File) if lock == remains.lock => plan.delete(&path, false),
             (ExposureRecord::NAME, Node::File) => plan.delete(&path, false),
             (LOGS, Node::Directory(logs)) => directory(&path, logs, is_gateway_log, plan),
+            (STORE, Node::Directory(files)) => {
+                directory(&path, files, |name| name.starts_with(STORE_FILE), plan)
+            }
             (_, Node::Directory(files)) if remains.creation.made(&path) => {
                 directory(&path, files, |_| false, plan)
             }

@@ -127,7 +127,7 @@ fn a_session_from_nothing_to_ready_and_back() {
             uptime  Ns
             $ openclaw --profile lookout health
             lookout is healthy: ws://127.0.0.1:PORT answered in N ms
-            agents 0, sessions 0, no channels
+            agents 1, sessions 0, no channels
             $ openclaw profile env lookout
             export OPENCLAW_CONFIG_PATH='~/.openclaw-lookout/openclaw.json'
             export OPENCLAW_GATEWAY_PORT='PORT'

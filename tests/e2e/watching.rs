@@ -41,7 +41,7 @@ fn elsewhere_it_is_a_row_of_documents_and_ends_with_its_reader() {
         world.script(&["/usr/bin/env"], &script).ok().out
     };
     assert!(read("", 30).contains("\n\n STATUS"), "a blank line between two");
-    let documents = read("--json", 400);
+    let documents = read("--json", 1000);
     let whole = Deserializer::from_str(&documents).into_iter::<Value>().take_while(Result::is_ok).count();
     assert!(whole >= 2, "{documents}");
     // A gateway that goes away is watched on; what cannot be shown ends it.

@@ -68,12 +68,12 @@ impl Drop for Group {
 
 #[test]
 fn incident_c10_an_end_by_the_kernel_for_memory_is_named_and_only_who_grew_is_ended() {
-    let Some(group) = Group::new("160M") else {
+    let Some(group) = Group::new("256M") else {
         return eprintln!("skipped: no group with a limit of memory can be made here");
     };
     let world = World::new();
     let policy = "restart = \"never\"\nprobe_interval = \"1s\"";
-    world.fake("grown", "", policy, &["--grow", "400", "--grow-when", "@grow"]);
+    world.fake("grown", "", policy, &["--grow", "640", "--grow-when", "@grow"]);
     world.fake("small", "", "", &[]);
     // The supervisor is born in the group, and so is all that it starts.
     let script = format!(

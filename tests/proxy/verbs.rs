@@ -8,8 +8,8 @@ use super::world::World;
 /// Commands that ask no gateway: they look after processes and files of this host, or become another program.
 const OF_THE_HOST: [&str; 7] = ["profile", "supervisor", "host", "service", "completions", "man", "plugin"];
 
-/// Verbs below `gateway` that run or end one here.
-const OF_THIS_GATEWAY: [&str; 3] = ["gateway run", "gateway stop", "gateway restart"];
+/// Verbs below those that ask, which run or end something here.
+const OF_THIS_HOST_TOO: [&str; 4] = ["gateway run", "gateway stop", "gateway restart", "node run"];
 
 /// Verbs that must be among those found, lest the reading of the help finds nothing.
 const KNOWN: [&str; 9] = [
@@ -86,7 +86,7 @@ fn leaves(world: &World, path: &[String]) -> Vec<Vec<String>> {
         .filter(|name| !path.is_empty() || !OF_THE_HOST.contains(&name.as_str()))
         .collect();
     if below.is_empty() {
-        let is_other = OF_THIS_GATEWAY.contains(&path.join(" ").as_str());
+        let is_other = OF_THIS_HOST_TOO.contains(&path.join(" ").as_str());
         return if is_other { Vec::new() } else { vec![path.to_vec()] };
     }
     below.into_iter().flat_map(|name| leaves(world, &[path, &[name]].concat())).collect()

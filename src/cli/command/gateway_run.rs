@@ -24,6 +24,7 @@ use crate::host::rotate::RotatingFile;
 use crate::host::tree::Mark;
 use crate::host::{files, process, settle, trace};
 use crate::profile::config::Bind;
+use crate::profile::removal::{STORE, STORE_FILE};
 use crate::profile::resolve::Flags;
 use crate::profile::tailscale::LISTENER_OFFSET;
 use crate::profile::{Environment, Profile, Registry, child_env, launch};
@@ -31,8 +32,6 @@ use crate::wire::control::SOCKET_VARIABLE;
 
 /// Size at which the gateway's own log is rotated, in bytes.
 const LOG_BYTES: u64 = 5 * 1024 * 1024;
-/// The embedded gateway's store, below the state directory; the real program's own stays apart from it.
-const STORE: &str = "embedded/gateway.sqlite";
 /// Rotated logs that are kept beside the current one.
 const LOGS_KEPT: u32 = 2;
 
@@ -135,7 +134,7 @@ fn embedded(context: &Context, registry: &Registry<'_>, profile: &Profile, flags
         access: settings.access,
         embedded: settings.embedded,
         reload: Some(Reload::new(watched.looks())),
-        store: profile.paths.state_dir.join(STORE),
+        store: profile.paths.state_dir.join(STORE).join(STORE_FILE),
         state_dir: profile.paths.state_dir.display().to_string(),
         config_path: profile.paths.config_path.display().to_string(),
         tls,

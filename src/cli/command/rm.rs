@@ -20,7 +20,7 @@ use crate::host::folder::{Entry, Folder};
 use crate::host::lock::{self, Claim, Outcome, RECORD_NAME, Record};
 use crate::profile::creation::Creation;
 use crate::profile::paths::CONFIG_FILE;
-use crate::profile::removal::{Doomed, LOGS, Node, Plan, Remains, plan};
+use crate::profile::removal::{Doomed, LOGS, Node, Plan, Remains, STORE, plan};
 use crate::profile::{Paths, Registry};
 use crate::wire::control::PROFILE_FORGET;
 
@@ -122,7 +122,7 @@ fn listed(folder: &Folder, state_dir: &Path, creation: &Creation) -> io::Result<
         let path = Path::new(&name);
         let node = match kind {
             Entry::File => Node::File,
-            Entry::Directory if path == Path::new(LOGS) || creation.made(&state_dir.join(path)) => {
+            Entry::Directory if [LOGS, STORE].map(Path::new).contains(&path) || creation.made(&state_dir.join(path)) => {
                 let inside = folder.inside(path)?.map(|inside| inside.entries()).transpose()?;
                 Node::Directory(inside.unwrap_or_default().into_iter().map(shallow).collect())
             }

@@ -70,9 +70,13 @@ fn border(window: &str, text: &str) -> usize {
     let borders: &[&str] =
         if open_fence(window).is_some() { &["\n"] } else { &["\n\n", "\n", ". ", "! ", "? ", " "] };
     let at = borders.iter().find_map(|mark| found(mark)).unwrap_or(window.len());
-    // A line that only opens a fence is no place to cut behind: the fence would be empty.
+    // A line that only opens a fence is no place to cut behind: the fence would be empty, and where the text begins
+    // with it, it would be opened again for ever.
     match open_fence(&text[..at]) {
-        Some((opened, line)) if opened > 0 && opened + line.len() + 1 >= at => opened,
+        Some((opened, line)) if text[opened + line.len()..at].trim().is_empty() => match opened {
+            0 => window.len(),
+            _ => opened,
+        },
         _ => at,
     }
 }
@@ -132,6 +136,14 @@ mod tests {
         let back: String =
             parts.iter().map(|part| part["```rust\n".len()..part.len() - 3].to_owned()).collect();
         assert_eq!(back, lines);
+    }
+
+    #[test]
+    fn a_long_line_behind_a_fence_is_cut_and_comes_to_an_end() {
+        let text = format!("```{}\n{}", "l".repeat(15), "x".repeat(300));
+        let parts = chunks(&text, 32);
+        assert!(parts.iter().all(|part| units(part) <= 32), "{parts:?}");
+        assert_eq!(parts.concat().matches('x').count(), 300);
     }
 
     #[test]
