@@ -84,9 +84,7 @@ fn a_gateway_without_a_method_is_told_by_its_kind() {
     let name = world.name("work");
     world.run(&["profile", "create", &name, "--runtime", "embedded"]).ok();
     world.start(&name);
-    for (verb, method) in
-        [("models list", "models.list"), ("gateway call x.y", "x.y"), ("devices list", "device.pair.list")]
-    {
+    for (verb, method) in [("gateway usage-cost", "usage.cost"), ("gateway call x.y", "x.y")] {
         let words: Vec<&str> =
             ["--profile", &name].into_iter().chain(verb.split(' ')).chain(["--json"]).collect();
         let error = world.run(&words).refused(1, "method_unknown");

@@ -21,9 +21,7 @@ const TELEGRAM: &str = "telegram";
 
 /// Runs one of them.
 pub fn run(context: &Context, command: &Pairing) -> Result<()> {
-    let registry = survey::registry(context)?;
-    let profile = registry.load_with(&chosen::selection(context)?.name, &chosen::flags(context))?;
-    if binding::likely_runtime(&registry, &profile) == Runtime::Openclaw {
+    if is_of_the_real_program(context)? {
         return pass::run(context, &typed(context, command), "pairing");
     }
     block_on(async {
@@ -33,6 +31,17 @@ pub fn run(context: &Context, command: &Pairing) -> Result<()> {
             Pairing::Dismiss { code } => dismiss(context, code).await,
         }
     })
+}
+
+/// Whether the gateway that is meant keeps such people where only its own CLI finds them. A place that is named by its
+/// URL is asked itself, and no profile is read for it.
+fn is_of_the_real_program(context: &Context) -> Result<bool> {
+    if context.global.url.is_some() {
+        return Ok(false);
+    }
+    let registry = survey::registry(context)?;
+    let profile = registry.load_with(&chosen::selection(context)?.name, &chosen::flags(context))?;
+    Ok(binding::likely_runtime(&registry, &profile) == Runtime::Openclaw)
 }
 
 /// The command line as the real CLI takes it.

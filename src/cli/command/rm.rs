@@ -122,7 +122,9 @@ fn listed(folder: &Folder, state_dir: &Path, creation: &Creation) -> io::Result<
         let path = Path::new(&name);
         let node = match kind {
             Entry::File => Node::File,
-            Entry::Directory if [LOGS, STORE].map(Path::new).contains(&path) || creation.made(&state_dir.join(path)) => {
+            Entry::Directory
+                if [LOGS, STORE].map(Path::new).contains(&path) || creation.made(&state_dir.join(path)) =>
+            {
                 let inside = folder.inside(path)?.map(|inside| inside.entries()).transpose()?;
                 Node::Directory(inside.unwrap_or_default().into_iter().map(shallow).collect())
             }
