@@ -37,6 +37,8 @@ async fn a_message_leads_to_a_node_and_its_answer_back_to_the_sender() {
     assert_eq!(asked["command"], "system.which");
     node.answers(&asked, json!({"ok": true, "payload": {"ls": "/bin/ls"}})).await;
     assert_eq!(api.sent(1).await, "It is <b>there</b>: /bin/ls");
+    // Its writer was shown at work meanwhile.
+    assert!(!api.asked("sendChatAction").is_empty());
     assert_eq!(api.asked("sendMessage")[0]["chat_id"], 5);
     // What the node said is what the model was told.
     let told = provider.asked()[1]["body"].to_string();
