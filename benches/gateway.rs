@@ -101,7 +101,9 @@ pub fn rows(world: &World) -> Vec<Row> {
             Unit::Us,
             measure(fan_out),
             none,
-            format!("{EVENTS} events, from the first call until the last one is heard, by deliveries"),
+            format!(
+                "{EVENTS} times voicewake.set, from the first call until the last one is heard, by deliveries"
+            ),
         ),
         row("gateway: exec to hello-ok", Unit::Ms, first, none, "in the foreground, once".to_owned()),
     ]
@@ -219,7 +221,9 @@ fn fan_out(place: &Place) -> Outcome<f64> {
             let mut count = 0;
             while count < EVENTS {
                 match socket.next().await {
-                    Some(Ok(Message::Text(text))) if text.contains(r#""event":"presence""#) => count += 1,
+                    Some(Ok(Message::Text(text))) if text.contains(r#""event":"voicewake.changed""#) => {
+                        count += 1
+                    }
                     Some(Ok(_)) => {}
                     other => return Err(format!("a subscriber lost its connection: {other:?}")),
                 }
@@ -228,9 +232,9 @@ fn fan_out(place: &Place) -> Outcome<f64> {
         });
         let speaking = async {
             for number in 0..EVENTS {
-                let params = json!({ "text": format!("Node: bench {number}") });
+                let params = json!({ "triggers": [format!("word {number}")] });
                 let id = format!("e{number}");
-                let event = json!({"type": "req", "id": id, "method": "system-event", "params": params});
+                let event = json!({"type": "req", "id": id, "method": "voicewake.set", "params": params});
                 let sent = speaker.send(Message::text(event.to_string())).await;
                 sent.map_err(|error| error.to_string())?;
                 loop {
