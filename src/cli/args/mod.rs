@@ -31,7 +31,7 @@ pub use profile::{
     Adopt, Clone, Create, Exec, Logs, PinArg, PolicyArg, Profile, Rm, RuntimeArg, Sharing, Start, There,
     TrustArgs, Use,
 };
-pub use service::{Install, ManagerArg, Place, Print, Repair, Service, Uninstall, UnitArg};
+pub use service::{Consent, Install, ManagerArg, Place, Print, Repair, Service, Uninstall, UnitArg};
 pub use sessions::{Delete, History, SessionSend, Sessions};
 pub use supervisor::Supervisor;
 

@@ -40,15 +40,9 @@ pub enum ManagerArg {
     Launchd,
 }
 
-/// `openclaw service install`
-#[derive(Debug, ClapArgs)]
-pub struct Install {
-    /// Which service
-    #[command(flatten)]
-    pub place: Place,
-    /// Keep the user's service manager running without a login
-    #[arg(long, conflicts_with = "system")]
-    pub enable_linger: bool,
+/// What may be done without asking further.
+#[derive(Clone, Copy, Debug, Default, ClapArgs)]
+pub struct Consent {
     /// Switch off what would run the same, and set a foreign file aside; shows the plan unless --yes
     #[arg(long)]
     pub replace: bool,
@@ -58,6 +52,20 @@ pub struct Install {
     /// Show what would be done
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `openclaw service install`
+#[derive(Debug, ClapArgs)]
+pub struct Install {
+    /// Which service
+    #[command(flatten)]
+    pub place: Place,
+    /// Keep the user's service manager running without a login
+    #[arg(long, conflicts_with = "system")]
+    pub enable_linger: bool,
+    /// What may be done
+    #[command(flatten)]
+    pub consent: Consent,
     /// Do not start it now
     #[arg(long)]
     pub no_start: bool,
@@ -69,15 +77,9 @@ pub struct Repair {
     /// Which service
     #[command(flatten)]
     pub place: Place,
-    /// Switch off what would run the same, and set a foreign file aside; shows the plan unless --yes
-    #[arg(long)]
-    pub replace: bool,
-    /// Do what needs consent
-    #[arg(long)]
-    pub yes: bool,
-    /// Show what would be done
-    #[arg(long)]
-    pub dry_run: bool,
+    /// What may be done
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 /// `openclaw service uninstall`

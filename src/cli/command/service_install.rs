@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::base::{Error, Kind, Result};
 use crate::cli::Context;
-use crate::cli::args::Install;
-use crate::cli::service::{Changed, Consent, Scene, Status, asked, begin, carry, tell, verified};
+use crate::cli::args::{Consent, Install};
+use crate::cli::service::{Changed, Scene, Status, asked, begin, carry, tell, verified};
 use crate::conflict::host::Rival;
 use crate::host::files;
 use crate::service::durability::Linger;
@@ -24,9 +24,8 @@ pub struct Wishes {
 /// Installs, or shows what that would do.
 pub async fn run(context: &Context, install: &Install) -> Result<()> {
     let scene = Scene::new(context, &install.place)?;
-    let consent = Consent { replace: install.replace, yes: install.yes, dry_run: install.dry_run };
     let wishes = Wishes { linger: install.enable_linger, start: !install.no_start };
-    make_so(&scene, consent, wishes).await
+    make_so(&scene, install.consent, wishes).await
 }
 
 /// Makes the service what it should be.

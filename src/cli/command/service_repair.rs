@@ -5,7 +5,7 @@ use super::service_install::{Wishes, make_so};
 use crate::base::{Error, Kind, Result};
 use crate::cli::Context;
 use crate::cli::args::Repair;
-use crate::cli::service::{Consent, Scene};
+use crate::cli::service::Scene;
 use crate::service::plan::Present;
 
 /// Repairs, or shows what that would do.
@@ -20,6 +20,5 @@ pub async fn run(context: &Context, repair: &Repair) -> Result<()> {
             Error::new(Kind::NotRunning, "service_not_installed", what).remedy("openclaw service install")
         );
     }
-    let consent = Consent { replace: repair.replace, yes: repair.yes, dry_run: repair.dry_run };
-    make_so(&scene, consent, Wishes { linger: false, start: true }).await
+    make_so(&scene, repair.consent, Wishes { linger: false, start: true }).await
 }

@@ -12,17 +12,6 @@ use crate::service::plan::Step;
 /// How long switching off another service may take: it may drain.
 const END_LIMIT: Duration = Duration::from_secs(400);
 
-/// What may be done without asking further.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Consent {
-    /// Others may be switched off, and their files set aside.
-    pub replace: bool,
-    /// Whoever asks has seen the plan, or wants no look at it.
-    pub yes: bool,
-    /// Nothing is to be done.
-    pub dry_run: bool,
-}
-
 /// Refuses, before anything is written, what one user would do to the files of another: a service that root installs in
 /// somebody's home is owned by root, and the state that it leaves there too (INCIDENTS H1, CVE list).
 ///

@@ -23,7 +23,6 @@ use crate::service::form::{USUAL_START, USUAL_STOP};
 use crate::service::plan::{Piece, Present};
 use crate::service::{Form, Subject, form, property_list, unit_text};
 
-pub use carry::Consent;
 pub use program::verified;
 pub use report::{Changed, Status, tell};
 

@@ -2,6 +2,7 @@
 //! handed in.
 
 use super::book::{Book, Card, Change, PENDING_MAX, Paired, Pending, Token, Via};
+use super::token;
 use crate::gateway::scope;
 
 /// How long a silent pairing is safe from its successor, in milliseconds: two of one kind may start together.
@@ -138,21 +139,13 @@ pub fn approve(
         add(&mut card.scopes, &part.scopes);
     }
     let mut kept = existing.map(|device| device.tokens.clone()).unwrap_or_default();
-    for (role, token) in pending.card.roles.iter().zip(tokens) {
+    for (role, fresh) in pending.card.roles.iter().zip(tokens) {
         let old = kept.get(role);
         let scopes = token_scopes(role, pending, old, existing, &card.scopes);
         if let Some(missing) = missing(role, pending, &scopes, approver) {
             return Err(Refused::Missing(missing));
         }
-        let fresh = Token {
-            token: token.clone(),
-            role: role.clone(),
-            scopes,
-            created_at_ms: old.map_or(now_ms, |old| old.created_at_ms),
-            rotated_at_ms: old.map(|_| now_ms),
-            revoked_at_ms: None,
-            last_used_at_ms: old.and_then(|old| old.last_used_at_ms),
-        };
+        let fresh = token::renewed(old, role, scopes, fresh, now_ms);
         kept.insert(role.clone(), fresh);
     }
     let device = Paired {

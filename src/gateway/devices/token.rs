@@ -136,7 +136,8 @@ fn has_approved(device: &Paired, role: &str) -> bool {
     device.card.roles.iter().any(|approved| approved == role)
 }
 
-fn renewed(old: Option<&Token>, role: &str, scopes: Vec<String>, fresh: &str, now_ms: u64) -> Token {
+/// The token `fresh` in the place of `old`, which it goes on from.
+pub fn renewed(old: Option<&Token>, role: &str, scopes: Vec<String>, fresh: &str, now_ms: u64) -> Token {
     Token {
         token: fresh.into(),
         role: role.into(),
