@@ -47,8 +47,14 @@ pub fn rows(world: &World) -> Vec<Row> {
     raise_file_limit();
     crate::say("both gateways");
     let npm = Npm::find();
-    let first = [own_first(world), npm.clone().and_then(|npm| real_first(world, &npm))];
-    let both = [place(world, OWN, None), npm.and_then(|npm| place(world, REAL, Some(&npm)))];
+    let created =
+        [world.create_embedded(OWN), npm.as_ref().map_err(Clone::clone).and_then(|npm| real(world, npm))];
+    let names = [OWN, REAL];
+    let each = |what: &dyn Fn(&str, u16) -> Outcome<f64>| {
+        [0, 1].map(|index| what(names[index], created[index].clone()?))
+    };
+    let first = each(&|name, port| foreground(world, &npm, name, port));
+    let both = [0, 1].map(|index| place(world, &npm, names[index], created[index].clone()?));
     let measure = |what: fn(&Place) -> Outcome<f64>| both.clone().map(|place| what(&place?));
     let row = |what, unit, [ours, theirs]: [Outcome<f64>; 2], bound, how: String| Row {
         what,
@@ -116,25 +122,30 @@ fn raise_file_limit() {
     }
 }
 
-/// Exec to `hello-ok` of the embedded gateway; its profile exists afterwards.
-fn own_first(world: &World) -> Outcome<f64> {
-    let port = world.create_embedded(OWN)?;
-    foreground(world, OWN, port, world.openclaw(&["gateway", "run", "--profile", OWN]))
-}
-
-/// The same of the real one, without what a supervisor adds to it.
-fn real_first(world: &World, npm: &Npm) -> Outcome<f64> {
+/// Creates the profile of the real gateway; gives its port.
+fn real(world: &World, npm: &Npm) -> Outcome<u16> {
     let port = world.port()?;
     let number = port.to_string();
-    world.run(&["profile", "create", REAL, "--runtime", "openclaw", "--port", &number])?;
-    let mut command = world.openclaw(&["gateway", "run", "--profile", REAL]);
+    let mut command =
+        world.openclaw(&["profile", "create", REAL, "--runtime", "openclaw", "--port", &number]);
     command.env("PATH", npm.path());
-    foreground(world, REAL, port, command)
+    timed(command, &world.errors())?;
+    Ok(port)
 }
 
-/// Runs a gateway until a client is in; milliseconds.
-fn foreground(world: &World, name: &str, port: u16, mut command: Command) -> Outcome<f64> {
+/// The program, in an environment in which both gateways are found: the supervisor has that of whoever was first.
+fn openclaw(world: &World, npm: &Outcome<Npm>, words: &[&str]) -> Command {
+    let mut command = world.openclaw(words);
+    if let Ok(npm) = npm {
+        command.env("PATH", npm.path());
+    }
+    command
+}
+
+/// Runs a gateway without a supervisor, from exec until a client is in; milliseconds.
+fn foreground(world: &World, npm: &Outcome<Npm>, name: &str, port: u16) -> Outcome<f64> {
     let token = world.token(name)?;
+    let mut command = openclaw(world, npm, &["gateway", "run", "--profile", name]);
     let began = Instant::now();
     let (_, child) = until_port(&mut command, port, &world.errors())?;
     let gateway = Running(child);
@@ -148,17 +159,12 @@ fn foreground(world: &World, name: &str, port: u16, mut command: Command) -> Out
 }
 
 /// Starts the profile's gateway under the supervisor.
-fn place(world: &World, name: &str, npm: Option<&Npm>) -> Outcome<Place> {
-    let mut command = world.openclaw(&["profile", "start", name, "--timeout", "150s"]);
-    if let Some(npm) = npm {
-        command.env("PATH", npm.path());
-    }
-    timed(command, &world.errors())?;
+fn place(world: &World, npm: &Outcome<Npm>, name: &str, port: u16) -> Outcome<Place> {
+    timed(openclaw(world, npm, &["profile", "start", name, "--timeout", "150s"]), &world.errors())?;
     let status = world.ask(&["profile", "show", name])?;
-    let (pid, port) = (status["pid"].as_u64(), status["port"].as_u64());
-    match (pid, port.and_then(|port| u16::try_from(port).ok())) {
-        (Some(pid), Some(port)) => Ok(Place { port, token: world.token(name)?, pid }),
-        _ => Err(format!("{name} does not run: {status}")),
+    match status["pid"].as_u64() {
+        Some(pid) => Ok(Place { port, token: world.token(name)?, pid }),
+        None => Err(format!("{name} does not run: {status}")),
     }
 }
 
