@@ -1,5 +1,6 @@
 //! Hearing of the others: one lasting connection to the supervisor. Every change of a profile is announced as
-//! `fleet.changed`, every incident as `fleet.alert`; so is that the supervisor went and that it came back.
+//! `fleet.changed`, every incident as `fleet.alert`, and incidents go to the operators' phones; so is that the supervisor
+//! went and that it came back.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::{Fleet, line, refusal, words};
+use crate::gateway::channel::{CHANNEL, telegram::notice};
 use crate::gateway::hub::{Announcement, Hub};
 use crate::gateway::scope;
 use crate::link::unix::Wire;
@@ -43,7 +45,7 @@ pub async fn run(hub: Rc<Hub>) {
                 }
                 (rest, was_up) = (REST_MIN, true);
                 while let Ok(Some(frame)) = wire.receive().await {
-                    hear(&hub, frame);
+                    hear(&hub, fleet, frame);
                 }
                 refusal::supervisor_gone()
             }
@@ -83,7 +85,7 @@ async fn begin(fleet: &Fleet) -> Result<Wire, Fault> {
     Ok(wire)
 }
 
-fn hear(hub: &Hub, frame: Frame) {
+fn hear(hub: &Rc<Hub>, fleet: &Fleet, frame: Frame) {
     let Frame::Event(event) = frame else { return };
     let payload = event.payload.unwrap_or_default();
     match event.event.as_str() {
@@ -91,6 +93,9 @@ fn hear(hub: &Hub, frame: Frame) {
         PROFILE_ALERT => {
             tracing::warn!(target: "gateway/fleet", "{}", words::alert(&payload));
             tell(hub, ALERT, &payload);
+            let rescue = fleet.rescue();
+            let text = words::notice(&payload, |may| rescue.may.contains(&may));
+            notice::tell(hub, rescue.operators_of(CHANNEL).map(str::to_owned), &text);
         }
         _ => {}
     }

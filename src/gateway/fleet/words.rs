@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::profile::rescue::May;
+
 /// Most conflicts that are told at once.
 const CONFLICTS_TOLD: usize = 8;
 /// Most keys that are named of one file.
@@ -109,6 +111,18 @@ pub fn alert(told: &Value) -> String {
     format!("{over}{}: {}{remedy}", text(&told["profile"]), text(&told["message"]))
 }
 
+/// An incident for a phone: what happened, and what can be ordered from there.
+pub fn notice(told: &Value, may: impl Fn(May) -> bool) -> String {
+    let name = text(&told["profile"]);
+    if told["event"] == "recovered" {
+        return format!("{name} is well again: {}", text(&told["message"]));
+    }
+    let orders = [(May::Status, "status"), (May::Logs, "logs"), (May::Restart, "restart")];
+    let orders = orders.iter().filter(|(needs, _)| may(*needs));
+    let orders: String = orders.map(|(_, word)| format!("\n/{word} {name}")).collect();
+    format!("{name}: {}{orders}", text(&told["message"]))
+}
+
 fn state(profile: &Value) -> String {
     let state = text(&profile["state"]);
     match profile["phase"].as_str() {
@@ -197,5 +211,10 @@ mod tests {
         assert!(said.starts_with("error: two on one port\n  do: stop one\n") && said.ends_with("and 2 more"));
         let told = json!({"event": "recovered", "profile": "main", "message": "it answers"});
         assert_eq!(alert(&told), "over: main: it answers");
+        assert_eq!(notice(&told, |_| true), "main is well again: it answers");
+        let told =
+            json!({"event": "alert", "profile": "main", "message": "it hangs", "remedy": "openclaw …"});
+        assert_eq!(notice(&told, |_| true), "main: it hangs\n/status main\n/logs main\n/restart main");
+        assert_eq!(notice(&told, May::is_look), "main: it hangs\n/status main\n/logs main");
     }
 }
