@@ -1,7 +1,6 @@
-//! What `status --deep` shows of the host: every gateway with its owner, conflicts, versions that differ, whether
-//! the gateway outlives a logout, and the links of this user.
+//! What `status --deep` shows of the host: every gateway with its owner, conflicts, versions that differ, what the
+//! gateway outlives, and the links of this user.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,32 +10,30 @@ use super::host;
 use crate::base::Result;
 use crate::base::record::{ProfileStatus, Runtime, SupervisorStatus};
 use crate::cli::render::{age, cell, size};
+use crate::cli::service::asked;
 use crate::cli::{Context, guarded, survey};
 use crate::client::control::Supervisor;
-use crate::conflict::cgroup::ManagerKind;
-use crate::daemon::{self, census};
+use crate::conflict::cgroup::{Manager, ManagerKind};
+use crate::conflict::host::{FoundUnit, Scope};
+use crate::daemon::{self, census, registered};
 use crate::host::clock::epoch_ms;
 use crate::host::lock::Record;
 use crate::host::{files, process};
 use crate::profile::resolved::RuntimeChoice;
 use crate::profile::{Profile, SupervisorPaths};
+use crate::service::durability::{self, Facts, Keeper, Linger};
 use crate::wire::control::SUPERVISOR_STATUS;
 
 /// How long the supervisor may take to say who it is.
 const KEEPER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Where the users stand whose services go on after their logout.
-const LINGER: &str = "/var/lib/systemd/linger";
-/// There where systemd runs the host.
-const SYSTEMD: &str = "/run/systemd/system";
-
 /// Who looks after the supervisor of this user: whoever ends that one ends its gateways.
-pub async fn keeper(context: &Context) -> Option<ManagerKind> {
+pub async fn keeper(context: &Context) -> Option<Manager> {
     let paths = SupervisorPaths::derive(&context.environment).ok()?;
     let mut supervisor = Supervisor::connect(&paths).await.ok()??;
     let status = supervisor.order::<SupervisorStatus>(SUPERVISOR_STATUS, json!({}), |_| {});
     let pid = timeout(KEEPER_TIMEOUT, status).await.ok()?.ok()?.pid;
-    Some(census::manager_of(pid).kind)
+    Some(census::manager_of(pid))
 }
 
 /// A profile's link as JSON has it, with whose it is and how the profile is; `None` for a gateway of this host.
@@ -56,20 +53,20 @@ pub fn host(
     context: &Context,
     profile: &Profile,
     version: Option<&str>,
-    keeper: Option<ManagerKind>,
+    keeper: Option<Manager>,
     links: &[ProfileStatus],
 ) -> Result<Value> {
     let report = host::look(context)?.without_reasons();
     let own = report.gateways.iter().find(|gateway| gateway.profile.as_ref() == Some(&profile.name));
     // Of a gateway that is not ours its own manager says it.
-    let manager = keeper.filter(|_| own.is_some_and(|gateway| gateway.ours));
-    let user = process::user_name(process::own_user());
-    let lingers = user.as_deref().map(|user| files::is_there(&Path::new(LINGER).join(user)));
-    let scene = Scene { systemd: files::is_dir(Path::new(SYSTEMD)), lingers: lingers.unwrap_or(false) };
+    let durability = own.map(|gateway| {
+        let keeper = keeper.as_ref().filter(|_| gateway.ours);
+        outlives(context, keeper.unwrap_or(&gateway.manager))
+    });
     Ok(json!({
         "ok": report.ok, "gateways": report.gateways, "conflicts": report.conflicts,
         "versions": versions(context, profile, version),
-        "durability": own.map(|gateway| scene.durability(manager.unwrap_or(gateway.manager.kind))),
+        "durability": durability,
         "links": links.iter().filter_map(link).collect::<Vec<_>>(), "warnings": guarded::warning(&survey::registry(context)?, profile).into_iter().collect::<Vec<_>>(),
     }))
 }
@@ -101,43 +98,31 @@ fn differs(running: Option<&str>, installed: Option<&str>) -> bool {
     matches!((running, installed), (Some(running), Some(installed)) if running != installed)
 }
 
-/// What decides whether a process outlives its user's logout.
-struct Scene {
-    systemd: bool,
-    lingers: bool,
-}
-
-impl Scene {
-    /// Whether a gateway that such a manager looks after outlives a logout and comes back after a reboot; `null`
-    /// where that cannot be known.
-    fn durability(&self, manager: ManagerKind) -> Value {
-        let (logout, reboot, reason) = match manager {
-            ManagerKind::SystemdSystem => (Some(true), None, "the system's service manager runs it"),
-            ManagerKind::SystemdUser if self.lingers => {
-                (Some(true), None, "the user's service manager lingers")
-            }
-            ManagerKind::SystemdUser => (
-                Some(false),
-                Some(false),
-                "the user's service manager ends at logout and begins at login: loginctl enable-linger",
-            ),
-            ManagerKind::Container => (Some(true), None, "a container engine runs it"),
-            ManagerKind::Launchd => (None, None, "a launchd agent ends at logout, a daemon does not"),
-            ManagerKind::None if !self.systemd => {
-                (Some(true), Some(false), "no service manager runs it: it dies at reboot")
-            }
-            ManagerKind::None => (
-                None,
-                Some(false),
-                "no service manager runs it: it dies at reboot, and where logind has KillUserProcesses at logout",
-            ),
-            ManagerKind::Unknown => (None, None, "its manager is not known"),
-        };
-        json!({
-            "manager": manager.as_str(), "linger": self.lingers, "survivesLogout": logout,
-            "survivesReboot": reboot, "reason": reason,
-        })
-    }
+/// What a gateway outlives that `manager` looks after, by the same judge as `service status`. logind itself is not asked.
+fn outlives(context: &Context, manager: &Manager) -> Value {
+    let user = process::user_name(process::own_user()).unwrap_or_default();
+    let keeper = match manager.kind {
+        ManagerKind::SystemdUser => Keeper::UserManager,
+        ManagerKind::SystemdSystem => Keeper::SystemManager,
+        ManagerKind::Launchd => Keeper::Launchd,
+        ManagerKind::Container => Keeper::Container,
+        ManagerKind::None => Keeper::Nobody,
+        ManagerKind::Unknown => Keeper::Unknown,
+    };
+    let scope = if keeper == Keeper::SystemManager { Scope::System } else { Scope::User };
+    let units = registered::units(&context.environment, Some(&user)).unwrap_or_default();
+    let is_its = |unit: &&FoundUnit| unit.scope == scope && Some(&unit.name) == manager.unit.as_ref();
+    let booted = asked::is_booted();
+    let linger = match asked::lingers_on_disk(&user) {
+        // Where logind is, it leaves a file for each user who lingers.
+        Linger::Unknown if booted => Linger::No,
+        told => told,
+    };
+    let enabled = units.iter().find(is_its).map(|unit| unit.enabled);
+    let judged = durability::judge(&Facts { keeper, installed: true, enabled, booted, linger, user: &user });
+    let mut document = json!(judged);
+    document["manager"] = manager.kind.as_str().into();
+    document
 }
 
 /// The same for people.
@@ -226,22 +211,6 @@ fn linked(link: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_outlives_a_logout() {
-        let say = |systemd, lingers, manager| {
-            Scene { systemd, lingers }.durability(manager)["survivesLogout"].clone()
-        };
-        assert_eq!(say(true, false, ManagerKind::SystemdUser), false);
-        assert_eq!(say(true, true, ManagerKind::SystemdUser), true);
-        assert_eq!(say(true, false, ManagerKind::SystemdSystem), true);
-        assert_eq!(say(true, false, ManagerKind::None), Value::Null);
-        assert_eq!(say(false, false, ManagerKind::None), true);
-        let scene = Scene { systemd: false, lingers: true };
-        assert_eq!(scene.durability(ManagerKind::None)["survivesReboot"], false);
-        // Whether a unit is enabled is its own affair.
-        assert_eq!(scene.durability(ManagerKind::SystemdUser)["survivesReboot"], Value::Null);
-    }
 
     #[test]
     fn only_versions_that_are_known_differ() {

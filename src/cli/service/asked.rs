@@ -175,9 +175,13 @@ pub async fn lingers(scene: &Scene<'_>) -> Linger {
     let user = scene.account.name.as_str();
     match run(&["loginctl", "show-user", user, "--property=Linger"], LIMIT).await {
         Ok(told) => durability::linger(&told.output, &told.errors),
-        Err(_) if files::is_there(&Path::new(LINGERS).join(user)) => Linger::Yes,
-        Err(_) => Linger::Unknown,
+        Err(_) => lingers_on_disk(user),
     }
+}
+
+/// The same by what logind leaves on disk, without asking it.
+pub fn lingers_on_disk(user: &str) -> Linger {
+    if files::is_there(&Path::new(LINGERS).join(user)) { Linger::Yes } else { Linger::Unknown }
 }
 
 /// Makes logind keep the user's manager.

@@ -7,7 +7,7 @@ use super::Scene;
 use super::asked::{self, Seen};
 use crate::base::Result;
 use crate::conflict::host::{Rival, Scope};
-use crate::service::durability::{self, Durability, Facts};
+use crate::service::durability::{self, Durability, Facts, Keeper};
 use crate::service::plan::{Piece, Standing, Step};
 
 /// A service as it stands.
@@ -58,15 +58,16 @@ impl Status {
         if installed && seen.reached && !seen.loaded {
             warnings.push(format!("the service manager does not know {}", scene.name()));
         }
-        let durability = durability::judge(&Facts {
-            launchd: scene.launchd,
-            system: scene.is_system(),
-            installed,
-            enabled,
-            managed: scene.launchd || asked::is_booted(),
-            linger,
-            user: &scene.account.name,
-        });
+        let keeper = match (scene.launchd, scene.is_system()) {
+            (false, false) => Keeper::UserManager,
+            (false, true) => Keeper::SystemManager,
+            (true, false) => Keeper::Agent,
+            (true, true) => Keeper::Daemon,
+        };
+        let booted = asked::is_booted();
+        let user = &scene.account.name;
+        let facts = Facts { keeper, installed, enabled: Some(enabled), booted, linger, user };
+        let durability = durability::judge(&facts);
         Ok(Status {
             kind: if scene.subject.profile().is_some() { "gateway" } else { "supervisor" },
             profile: scene.subject.profile().map(ToString::to_string),
