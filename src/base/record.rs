@@ -316,6 +316,9 @@ pub struct SupervisorStatus {
     pub profiles: usize,
     /// Its own resident memory.
     pub memory_bytes: u64,
+    /// Whether a command began it on demand: then it gives way to the supervisor of a service.
+    #[serde(default)]
+    pub on_demand: bool,
     /// Sentences about what deserves attention.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,

@@ -10,8 +10,8 @@ use crate::base::{Error, Kind, ProfileName, Result};
 use crate::link::address;
 use crate::link::unix::Wire;
 use crate::profile::SupervisorPaths;
+use crate::wire::Frame;
 use crate::wire::control::{self, PROFILE_CHANGED, PROFILE_LIST};
-use crate::wire::{Fault, Frame};
 
 /// A connection to the supervisor.
 pub struct Supervisor {
@@ -114,5 +114,11 @@ impl Supervisor {
 }
 
 fn gone() -> Error {
-    control::error_of(Fault::invalid("the supervisor ended before it answered"))
+    Error::new(Kind::Unavailable, "supervisor_gone", "the supervisor ended before it answered")
+        .remedy("try again; the next one takes over what runs")
+}
+
+/// Whether it failed only because that supervisor was on its way out, so that the next one may be asked.
+pub fn is_ending(error: &Error) -> bool {
+    ["supervisor_gone", "supervisor_stopping"].contains(&error.code())
 }

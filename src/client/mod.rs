@@ -10,4 +10,5 @@ mod identity;
 pub mod keep;
 pub mod launch;
 pub mod node;
+pub mod relief;
 pub mod session;

@@ -190,6 +190,7 @@ impl Talk<'_> {
             control::HOST_CONFLICTS => order::conflicts::answer(orders, &id, sight.as_ref()).await,
             control::SUPERVISOR_STATUS => order::status::answer(orders, &id).await,
             control::SUPERVISOR_RELOAD => order::reload::answer(orders, &id, params).await,
+            control::SUPERVISOR_YIELD => order::give_way::answer(orders, &id).await,
             control::SUPERVISOR_STOP => order::shutdown::answer(orders, &id),
             unknown => Frame::failure(&id, Fault::invalid(format!("unknown method: {unknown}"))),
         }

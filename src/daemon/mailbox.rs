@@ -31,10 +31,18 @@ pub enum Order {
     LedBy(u32, oneshot::Sender<Option<ProfileName>>),
     /// The supervisor itself.
     Status(oneshot::Sender<SupervisorStatus>),
-    /// Become this program once the answer is on its way.
-    Reload(PathBuf, oneshot::Sender<Result<()>>),
+    /// Leave the gateways to this successor once the answer is on its way.
+    HandOver(Successor, oneshot::Sender<Result<()>>),
     /// Stop every gateway, keep the intents, end.
     Shutdown,
+}
+
+/// Who watches over the gateways next.
+pub enum Successor {
+    /// This program, in this very process.
+    Program(PathBuf),
+    /// The supervisor of a service, which waits for the claim.
+    Service,
 }
 
 /// What to do with one profile.

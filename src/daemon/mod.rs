@@ -35,6 +35,7 @@ mod npm;
 mod order;
 mod outer;
 mod prepare;
+mod prerequisite;
 mod ready;
 mod real;
 pub mod registered;
@@ -63,6 +64,7 @@ pub use known::statuses;
 pub use linking::{known_key, ssh_client, ssh_variables};
 pub use locks::{Lock, LockVerdict, locks};
 pub use prepare::{Cleared, DISK, Occasion, clear, port_taken, refused_for};
+pub use prerequisite::home as home_there;
 pub use real::{
     Chosen, choose, command_line as real_command_line, find as find_real, version as installed_version,
 };
@@ -106,9 +108,11 @@ pub async fn run(
     stop: mpsc::UnboundedReceiver<()>,
 ) -> Result<()> {
     process::become_subreaper();
-    for directory in [&setup.paths.log_dir, &setup.paths.records_dir, &setup.run_dir()] {
+    for directory in [&setup.paths.records_dir, &setup.run_dir()] {
         files::private_dir(directory)?;
     }
+    // What cannot be kept for people to read is no reason to let gateways die.
+    let unlogged = files::private_dir(&setup.paths.log_dir).err();
     let listener = unix::listen(&setup.socket, &setup.inherited.listeners)?;
     // A connection that comes while this process becomes another program waits in the queue.
     let door = listener.as_fd().try_clone_to_owned();
@@ -121,7 +125,8 @@ pub async fn run(
         started_at_ms: clock::epoch_ms(),
         profiles: 0,
         memory_bytes: process::own_memory(),
-        warnings: Vec::new(),
+        on_demand: !setup.is_service(),
+        warnings: unlogged.iter().map(|error| format!("no logs are kept: {error}")).collect(),
     };
     address::publish(&setup.paths.state_dir, &setup.socket)?;
     crash::point("note-made");

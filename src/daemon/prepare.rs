@@ -284,6 +284,8 @@ pub fn launch(
     let pipe = setup.run_dir().join(format!("{name}.out"));
     let mut run = RunRecord::new(&profile, runtime, &pipe)?;
     let mut environment = child_env::child_env(&profile, runtime, &setup.environment);
+    // One that ended with a session of its own is gone; the usual folder serves.
+    environment.retain(|name, value| name != "TMPDIR" || files::is_dir(Path::new(value)));
     let held = confining::held(&registry, &profile, runtime, &argv, &mut environment)?;
     if let Some(real) = found.installed().filter(|_| repair) {
         real::repair(&profile, real, &environment, held.ruleset()?)?;

@@ -97,6 +97,12 @@ impl Setup {
         !self.arguments.contains(&BACKGROUND)
     }
 
+    /// Whether a service manager began it, as far as that shows: one that wants to hear of it, or whose file says how
+    /// long a stop may take.
+    pub fn is_managed(&self) -> bool {
+        self.is_service() && (self.notice.is_some() || self.exit_timeout.is_some())
+    }
+
     /// Directory of the socket and of the pipes.
     pub fn run_dir(&self) -> PathBuf {
         self.socket.parent().map(PathBuf::from).unwrap_or_default()

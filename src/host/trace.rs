@@ -13,28 +13,30 @@ use tracing_subscriber::{Layer, Registry};
 
 use super::files;
 use super::rotate::RotatingFile;
-use crate::base::Result;
 
 /// Size at which the log is rotated, in bytes.
 const LOG_BYTES: u64 = 2 * 1024 * 1024;
 /// Rotated logs that are kept beside the current one.
 const LOGS_KEPT: u32 = 2;
 
-/// Sends every event of this process to `file`, and to standard error too when `aloud`.
-///
-/// # Errors
-/// When the file's directory cannot be made or the file cannot be opened.
-pub fn to_file(file: &Path, aloud: bool) -> Result<()> {
-    if let Some(directory) = file.parent() {
-        files::private_dir(directory)?;
-    }
-    let file = RotatingFile::open(file, LOG_BYTES, LOGS_KEPT)?.telling_losses(lost);
-    let lines = fmt::layer().with_ansi(false).with_target(false);
-    let to_file = lines.with_writer(Mutex::new(Sink(file)));
+/// Sends every event of this process to `file`, and to standard error too when `aloud`, or when the file cannot be had:
+/// a log on a volume that is not there keeps nobody from working.
+pub fn to_file(file: &Path, aloud: bool) {
+    let opened = file.parent().map_or(Ok(()), files::private_dir);
+    let opened = opened.and_then(|()| RotatingFile::open(file, LOG_BYTES, LOGS_KEPT));
+    let aloud = aloud || opened.is_err();
     let to_terminal = aloud.then(|| fmt::layer().with_ansi(false).with_target(false).with_writer(terminal));
+    let (sink, unusable) = match opened {
+        Ok(file) => (Some(Sink(file.telling_losses(lost))), None),
+        Err(error) => (None, Some(error)),
+    };
+    let lines = |sink| fmt::layer().with_ansi(false).with_target(false).with_writer(Mutex::new(sink));
+    let to_file = sink.map(lines);
     // A process has one log; a second call is a test's and changes nothing.
     let _ = tracing_subscriber::registry().with(LevelFilter::INFO).with(to_file).with(to_terminal).try_init();
-    Ok(())
+    if let Some(error) = unusable {
+        tracing::warn!(%error, "this log is kept by whoever hears standard error");
+    }
 }
 
 /// What the log says of lines that it could not take.

@@ -39,6 +39,8 @@ pub const SUPERVISOR_STATUS: &str = "supervisor.status";
 pub const SUPERVISOR_STOP: &str = "supervisor.stop";
 /// Become another program in place, without touching a gateway.
 pub const SUPERVISOR_RELOAD: &str = "supervisor.reload";
+/// End without ending any gateway, for the supervisor of the service that asks; refused by one that is a service itself.
+pub const SUPERVISOR_YIELD: &str = "supervisor.yield";
 /// Event: a profile's state or phase changed; the payload is its status.
 pub const PROFILE_CHANGED: &str = "profile.changed";
 

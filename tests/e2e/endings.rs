@@ -25,6 +25,7 @@ fn no_supervisor_runs_until_one_is_needed_and_none_after_it_was_stopped() {
         "cli",
         "installed",
         "memoryBytes",
+        "onDemand",
         "pid",
         "profiles",
         "program",

@@ -13,7 +13,7 @@ use super::look;
 use super::world::{PATIENCE, World, pid, said, wait_for};
 
 /// A service manager's ear: what it heard so far, a line each.
-struct Ear {
+pub struct Ear {
     socket: UnixDatagram,
     heard: Vec<String>,
 }
@@ -23,7 +23,7 @@ impl Ear {
         Ear::over(UnixDatagram::bind(world.path("notify")).unwrap())
     }
 
-    fn over(socket: UnixDatagram) -> Ear {
+    pub fn over(socket: UnixDatagram) -> Ear {
         Ear { socket, heard: Vec::new() }
     }
 
@@ -39,7 +39,7 @@ impl Ear {
 
     /// Listens until a line begins with `words`; that line, and what was said up to it.
     #[track_caller]
-    fn until(&mut self, words: &str) -> (String, Vec<String>) {
+    pub fn until(&mut self, words: &str) -> (String, Vec<String>) {
         loop {
             if let Some(at) = self.heard.iter().position(|line| line.starts_with(words)) {
                 let before = self.heard.drain(..=at).collect::<Vec<_>>();

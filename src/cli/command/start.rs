@@ -10,15 +10,12 @@ use crate::base::{Error, Kind, ProfileName, Result};
 use crate::cli::args::Start;
 use crate::cli::render::Progress;
 use crate::cli::{Context, survey};
-use crate::client::control::Supervisor;
+use crate::client::control::{Supervisor, is_ending};
 use crate::client::launch;
 use crate::daemon::census;
 use crate::host::signal as own;
 use crate::profile::SupervisorPaths;
 use crate::wire::control::PROFILE_START;
-
-/// What a supervisor that ends answers, if it still answers.
-const ENDING: [&str; 2] = ["supervisor_gone", "supervisor_stopping"];
 
 /// Starts profiles one after the other.
 pub async fn run(context: &Context, start: &Start) -> Result<()> {
@@ -39,7 +36,7 @@ pub async fn bring_up(context: &Context, names: &[ProfileName], method: &str, ve
     let mut started = Vec::new();
     for name in names {
         let mut status = one(context, &mut supervisor, name, method, verb).await;
-        if status.as_ref().is_err_and(|error| ENDING.contains(&error.code())) {
+        if status.as_ref().is_err_and(is_ending) {
             // That one was on its way out; what is wanted is a gateway that runs, so the next one is asked.
             supervisor = launch::connect_or_start(&paths).await?;
             status = one(context, &mut supervisor, name, method, verb).await;

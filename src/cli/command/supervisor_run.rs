@@ -6,8 +6,9 @@ use tokio::sync::mpsc;
 
 use crate::base::{Error, Kind, Result};
 use crate::cli::{Context, block_on};
-use crate::client::launch;
+use crate::client::{launch, relief};
 use crate::daemon::{self, Setup};
+use crate::host::lock::Claim;
 use crate::host::{settle, trace};
 
 /// Runs until SIGTERM, SIGINT or `supervisor stop`.
@@ -34,8 +35,9 @@ pub fn rehearse(context: &Context) -> Result<()> {
 async fn supervise(context: &Context, background: bool) -> Result<()> {
     let mut setup = Setup::new(&context.environment)?;
     setup.arguments.extend(background.then_some("--background"));
-    let claim = daemon::claim(&setup)?;
-    trace::to_file(&setup.paths.log_dir.join("supervisor.log"), !background)?;
+    daemon::home_there(&setup, |waiting| context.render.notice(waiting)).await?;
+    let claim = claimed(&setup).await?;
+    trace::to_file(&setup.paths.log_dir.join("supervisor.log"), !background);
     let stop = wishes_to_stop()?;
     let listening = |status: &crate::base::record::SupervisorStatus| {
         if background {
@@ -46,6 +48,16 @@ async fn supervise(context: &Context, background: bool) -> Result<()> {
         }
     };
     daemon::run(setup, claim, listening, stop).await
+}
+
+/// The claim to be the supervisor. One that a command began on demand leaves it to a service.
+async fn claimed(setup: &Setup) -> Result<Claim> {
+    match daemon::claim(setup) {
+        Err(running) if running.code() == "supervisor_running" && setup.is_managed() => {
+            relief::instead(&setup.paths, running, || daemon::claim(setup)).await
+        }
+        outcome => outcome,
+    }
 }
 
 /// One word for each SIGTERM and SIGINT. A terminal that is closed says it once and in several ways, so its hangup

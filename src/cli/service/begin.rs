@@ -35,8 +35,8 @@ pub async fn started(scene: &Scene<'_>, form: &Form, reached: bool, yes: bool) -
     Ok(Vec::new())
 }
 
-/// A supervisor that was begun on demand is in the way; with consent it ends, and its gateways come back with the
-/// service's own.
+/// A supervisor that a command began gives way, and its gateways run on. One of another service, or of a terminal, is in
+/// the way; with consent it ends, and its gateways come back with the service's own.
 async fn beside_supervisor(scene: &Scene<'_>, yes: bool) -> Result<Option<String>> {
     if scene.is_system() && scene.account.uid != super::me().uid {
         return Ok(None);
@@ -45,6 +45,9 @@ async fn beside_supervisor(scene: &Scene<'_>, yes: bool) -> Result<Option<String
     let Some(mut supervisor) = Supervisor::connect(&paths).await? else { return Ok(None) };
     let status: SupervisorStatus = supervisor.order(SUPERVISOR_STATUS, serde_json::json!({}), |_| {}).await?;
     let pid = status.pid;
+    if status.on_demand {
+        return Ok(None);
+    }
     if !yes {
         return Ok(Some(format!(
             "a supervisor runs already (pid {pid}, by {}); the service takes over at the next boot, or now, which \

@@ -14,7 +14,6 @@ mod succession;
 mod watching;
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -31,7 +30,7 @@ use super::alert::Desk;
 use super::handover::Handover;
 use super::journal::Journal;
 use super::live::Live;
-use super::mailbox::{Note, Order, Orders, Verb};
+use super::mailbox::{Note, Order, Orders, Successor, Verb};
 use super::member::{Member, View};
 use super::order;
 use super::prepare::Occasion;
@@ -66,8 +65,8 @@ pub struct Driver {
     inbox: mpsc::UnboundedReceiver<Note>,
     children: SignalStream,
     next_look: Instant,
-    /// The program to become.
-    successor: Option<PathBuf>,
+    /// Who goes on with the gateways.
+    successor: Option<Successor>,
     outer: Option<Outer>,
     ending: Option<Ending>,
     containment: Containment,
@@ -148,9 +147,14 @@ impl Driver {
         }
         self.drop_all_alerts();
         self.journal.flush().await;
-        let Some(program) = self.successor.take() else {
-            self.containment.leave();
-            return None;
+        let program = match self.successor.take() {
+            Some(Successor::Program(program)) => program,
+            // The groups stay, as the gateways in them do.
+            Some(Successor::Service) => return None,
+            None => {
+                self.containment.leave();
+                return None;
+            }
         };
         Some(Handover { program, serving: self.tell_of_successor() })
     }
@@ -247,13 +251,13 @@ impl Driver {
                 let mut status = self.status.clone();
                 status.profiles = self.members.len();
                 status.memory_bytes = process::own_memory();
-                status.warnings = self.limits_too_short();
+                status.warnings.extend(self.limits_too_short());
                 let _ = answer.send(status);
             }
-            Order::Reload(program, answer) => {
+            Order::HandOver(successor, answer) => {
                 let draining = self.fleet.is_draining();
                 if !draining {
-                    self.successor = Some(program);
+                    self.successor = Some(successor);
                 }
                 let _ = answer.send(if draining { Err(order::ending()) } else { Ok(()) });
             }

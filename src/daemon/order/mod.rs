@@ -3,6 +3,7 @@
 pub mod all;
 pub mod conflicts;
 pub mod forget;
+pub mod give_way;
 pub mod list;
 pub mod logs;
 pub mod reload;

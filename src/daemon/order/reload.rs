@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::ending;
 use crate::base::Result;
-use crate::daemon::mailbox::{Order, Orders};
+use crate::daemon::mailbox::{Order, Orders, Successor};
 use crate::daemon::rehearsal;
 use crate::wire::Frame;
 use crate::wire::control::{self, ReloadParams, SUPERVISOR_RELOAD};
@@ -31,7 +31,7 @@ async fn hand_over(orders: &Orders, params: ReloadParams) -> Result<String> {
     let asked = tokio::task::spawn_blocking(move || rehearsal::version_of(&setup, &params.program)).await;
     let version = asked.map_err(|_| ending())??;
     let (answer, taken) = oneshot::channel();
-    orders.send(Order::Reload(program, answer));
+    orders.send(Order::HandOver(Successor::Program(program), answer));
     taken.await.map_err(|_| ending())??;
     orders.saved().await;
     Ok(version)
