@@ -16,6 +16,7 @@ pub use counted::{Admitted, Opened, Stranger};
 
 use super::access::{Access, Reload, Settings};
 use super::agent::Agent;
+use super::approvals::Approvals;
 use super::budget::Budget;
 use super::channel::Channels;
 use super::connection::Connection;
@@ -111,6 +112,8 @@ pub struct Hub {
     pub front: Option<Front>,
     /// Its nodes.
     pub nodes: Nodes,
+    /// What waits for somebody to decide, and what was decided.
+    pub approvals: Approvals,
     /// The other profiles, where it is a rescue profile's.
     pub fleet: Option<super::fleet::Fleet>,
     /// How busy it is.
@@ -150,6 +153,7 @@ impl Hub {
             boot_id: Uuid::new_v4().to_string(),
             front: options.tailnet.clone().map(Front::new),
             nodes: Nodes::default(),
+            approvals: Approvals::default(),
             fleet: super::fleet::Fleet::of(&options),
             load: RefCell::default(),
             channels: Channels::default(),

@@ -16,6 +16,7 @@
 //! | `hub`, `presence`, `load` | what all connections share |
 //! | `connection` | one of them, as the others see it |
 //! | `nodes` | the devices that do something for its users |
+//! | `approvals` | what is run once somebody who may has said so |
 //! | `store` | what is remembered |
 //! | `sessions`, `agent` | what is said, and who answers |
 //! | `hook` | orders of other programs over HTTP |
@@ -26,6 +27,7 @@
 mod access;
 mod admission;
 pub mod agent;
+pub mod approvals;
 mod asker;
 mod budget;
 mod certificate;

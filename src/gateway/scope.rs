@@ -14,6 +14,8 @@ pub const WRITE: &str = "operator.write";
 pub const TALK: &str = "operator.talk";
 /// Letting devices, nodes and people in.
 pub const PAIRING: &str = "operator.pairing";
+/// Deciding about what would be run.
+pub const APPROVALS: &str = "operator.approvals";
 const SESSIONS_READ: &str = "operator.sessions.read";
 const SESSIONS_WRITE: &str = "operator.sessions.write";
 

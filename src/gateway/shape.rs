@@ -25,6 +25,8 @@ pub enum Shape {
     Boolean,
     /// A list of values of one shape.
     List(&'static Shape),
+    /// A value of that shape, or null.
+    Nullable(&'static Shape),
     /// An object of any names with values of one shape.
     Map(&'static Shape),
     /// An object of these fields and no others.
@@ -90,6 +92,11 @@ impl Shape {
                 None
             }
             (Shape::List(_), _) => Some("must be array".into()),
+            (Shape::Nullable(_), Value::Null) => None,
+            (Shape::Nullable(shape), value) => {
+                shape.walk(value, path, complaints);
+                None
+            }
             (Shape::Map(shape), Value::Object(entries)) => {
                 for (name, entry) in entries {
                     shape.walk(entry, &format!("{path}/{}", shown(name)), complaints);

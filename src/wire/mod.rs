@@ -2,6 +2,7 @@
 //! ride on the same frames. Any byte stream can carry them; the sizes that a reader must hold to stand
 //! beside the types. Facts from OPENCLAW.md section 4 and the published `protocol.schema.json`.
 
+pub mod command_line;
 pub mod connect;
 pub mod control;
 pub mod device;

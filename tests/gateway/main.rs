@@ -13,6 +13,7 @@ mod npm;
 
 mod advisories;
 mod agent;
+mod approvals;
 mod bot_api;
 mod calls;
 mod captures;

@@ -13,8 +13,8 @@ const FLOW: &str = include_str!("data/node-flow.json");
 
 /// A node's end, and its id.
 pub struct Node {
-    client: Client,
-    id: String,
+    pub client: Client,
+    pub id: String,
 }
 
 /// Connects a node whose key follows from `seed`.
@@ -365,7 +365,7 @@ async fn a_caller_claims_no_approval_and_reaches_no_private_command() {
     let mut call = order(&node.id, "system.run", "k");
     call["params"] = json!({"command": ["ls"], "approved": true});
     let refused = admin.call("node.invoke", call.clone()).await;
-    assert_eq!(refused["error"]["details"]["code"], "APPROVALS_UNAVAILABLE", "{refused}");
+    assert_eq!(refused["error"]["details"]["code"], "MISSING_RUN_ID", "{refused}");
     for command in ["worker.launch.v1", "system.execApprovals.set"] {
         let refused = admin.call("node.invoke", order(&node.id, command, "k")).await;
         assert_eq!(refused["error"]["code"], "INVALID_REQUEST", "{refused}");

@@ -7,6 +7,7 @@ use crate::base::Result;
 use crate::cli::Context;
 use crate::cli::ask::Ask;
 use crate::client::node::act::Machine;
+use crate::client::node::list::List;
 use crate::client::node::{self, Claims};
 use crate::profile::SupervisorPaths;
 
@@ -27,12 +28,13 @@ pub async fn run(context: &Context, display_name: Option<String>) -> Result<()> 
     let kept = KEPT
         .iter()
         .filter_map(|name| context.environment.get(name).map(|value| ((*name).to_owned(), value.to_owned())));
-    let machine = Machine { rules: folder.join(RULES), environment: kept.collect::<BTreeMap<_, _>>() };
+    let machine =
+        Machine { list: List::new(folder.join(RULES)), environment: kept.collect::<BTreeMap<_, _>>() };
     let name = display_name.or_else(hostname).unwrap_or_else(|| "node".to_owned());
     context.render.notice(&format!(
         "node {name} for {}; {} lists what it may run",
         ask.target.endpoint.url,
-        machine.rules.display()
+        machine.list.file().display()
     ));
     let claims = Claims { name };
     node::serve(&machine, async || ask.node(&claims).await, |line| context.render.notice(line), stop).await

@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::policy::{self, Rules};
+use super::approval::{self, Approval};
+use super::list::List;
+use super::policy::{self, Verdict};
 use crate::host::files;
 use crate::host::job::{self, Done, Job};
+use crate::wire::command_line;
 
 /// What it offers.
 pub const COMMANDS: [&str; 4] = ["system.notify", "system.run", "system.run.prepare", "system.which"];
@@ -24,14 +27,17 @@ const LIMIT_MAX: Duration = Duration::from_secs(60 * 60);
 /// Programs that are looked for at once.
 const BINS_MAX: usize = 64;
 
+/// The code of what may not be run.
+const DENIED: &str = "SYSTEM_RUN_DENIED";
+
 /// Code and sentence of what went wrong.
 pub type Failure = (&'static str, String);
 
 /// This machine, as far as it serves.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    /// The file of the rules.
-    pub rules: PathBuf,
+    /// What may be run.
+    pub list: List,
     /// What programs are told of the user: `HOME`, `USER` and the like.
     pub environment: BTreeMap<String, String>,
 }
@@ -51,44 +57,34 @@ impl Machine {
         }
     }
 
-    /// The rules, where their file can be trusted; without one nothing is allowed.
-    fn read(&self) -> Result<Rules, Failure> {
-        let file = self.rules.display();
-        let text = files::read(&self.rules).map_err(|error| denied(error.to_string()))?;
-        let Some(text) = text else { return Ok(Rules::default()) };
-        if !files::is_private(&self.rules) {
-            return Err(denied(format!("{file} may be written by others; chmod 600 it")));
-        }
-        serde_json::from_str(&text).map_err(|error| denied(format!("{file}: {error}")))
-    }
-
+    /// What would be run, for whoever is asked about it: the program by its place, which is what will be started.
     fn prepare(&self, params: &Value) -> Result<Value, Failure> {
-        let (argv, rules) = (argv_of(params)?, self.read()?);
+        let (argv, rules) = (placed(argv_of(params)?)?, self.list.read().map_err(denied)?);
         let text = |name: &str| params[name].as_str();
+        let kept: Vec<Value> = if rules.grows_by(&argv) {
+            vec![json!({ "pattern": command_line::of(&argv) })]
+        } else {
+            Vec::new()
+        };
         Ok(json!({
             "plan": {
                 "argv": argv,
                 "cwd": text("cwd"),
-                "commandText": argv.join(" "),
+                "commandText": command_line::of(&argv),
                 "agentId": text("agentId"),
                 "sessionKey": text("sessionKey"),
             },
-            "execPolicy": { "security": rules.security.as_str(), "ask": "off" },
-            "allowAlwaysCoverage": { "complete": false, "patterns": [] },
+            "execPolicy": { "security": rules.security.as_str(), "ask": rules.ask.as_str() },
+            "allowAlwaysCoverage": { "complete": !kept.is_empty(), "patterns": kept },
         }))
     }
 
     fn run(&self, params: &Value, unwanted: &AtomicBool) -> Result<Value, Failure> {
-        let mut argv = argv_of(params)?;
-        argv[0] = if argv[0].contains('/') {
-            argv[0].clone()
-        } else {
-            found(&argv[0]).ok_or_else(|| invalid(format!("{} is not on this machine", argv[0])))?
-        };
-        if !self.read()?.permit(&argv) || !argv[0].starts_with('/') {
-            let file = self.rules.display();
-            return Err(denied(format!("approval required: {argv:?} is not in the allow-list of {file}")));
-        }
+        let approved = approval::read(params).map_err(invalid)?;
+        let argv = placed(argv_of(params)?)?;
+        let rules = self.list.read().map_err(denied)?;
+        let verdict = rules.judge(&argv, approved.is_some());
+        self.permit(verdict, &argv)?;
         let wanted: BTreeMap<String, String> = match &params["env"] {
             Value::Null => BTreeMap::new(),
             env => serde_json::from_value(env.clone()).map_err(|error| invalid(format!("env: {error}")))?,
@@ -99,19 +95,36 @@ impl Machine {
                 format!("environment override rejected (blocked override keys: {})", refused.join(", "));
             return Err(denied(what));
         }
+        let for_good = verdict == Verdict::Approved && approved == Some(Approval::Always);
+        let kept = for_good && rules.grows_by(&argv);
+        if kept {
+            // What cannot be kept is not run: whoever allowed it for good would believe that it was.
+            let keep = self.list.keep(&argv);
+            keep.map_err(|why| denied(format!("approval state could not be persisted: {why}")))?;
+        }
         let limit = params["timeoutMs"].as_u64().filter(|millis| *millis > 0).map(Duration::from_millis);
         let directory = params["cwd"].as_str().map_or_else(|| self.home(), PathBuf::from);
         let done = self.start(&argv, wanted, &directory, limit.unwrap_or(LIMIT).min(LIMIT_MAX), unwanted)?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(json!({
-            "exitCode": done.code,
-            "timedOut": done.timed_out,
-            "success": done.code == Some(0) && !done.timed_out,
-            "stdout": text(&done.stdout),
-            "stderr": text(&done.stderr),
-            "error": null,
-            "truncated": done.truncated,
-        }))
+        let mut answer = told(&done);
+        if for_good {
+            answer["allowAlwaysKept"] = json!(kept);
+        }
+        Ok(answer)
+    }
+
+    /// The verdict about a command line, in the words of the real program.
+    fn permit(&self, verdict: Verdict, argv: &[String]) -> Result<(), Failure> {
+        let file = self.list.file().display();
+        match verdict {
+            Verdict::Run | Verdict::Approved => Ok(()),
+            Verdict::Ask => {
+                Err(denied(format!("approval required: {argv:?} is not allowed by {file} alone")))
+            }
+            Verdict::Miss => {
+                Err(denied(format!("allowlist miss: {argv:?} is not in the allow-list of {file}")))
+            }
+            Verdict::Disabled => Err((DENIED, format!("SYSTEM_RUN_DISABLED: security=deny in {file}"))),
+        }
     }
 
     fn notify(&self, params: &Value, unwanted: &AtomicBool) -> Result<Value, Failure> {
@@ -167,6 +180,31 @@ fn found(name: &str) -> Option<String> {
     places.into_iter().find(|place| files::is_executable(Path::new(place)))
 }
 
+/// What became of a program, as the caller is told.
+fn told(done: &Done) -> Value {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    json!({
+        "exitCode": done.code,
+        "timedOut": done.timed_out,
+        "success": done.code == Some(0) && !done.timed_out,
+        "stdout": text(&done.stdout),
+        "stderr": text(&done.stderr),
+        "error": null,
+        "truncated": done.truncated,
+    })
+}
+
+/// The command line with its program's place.
+fn placed(mut argv: Vec<String>) -> Result<Vec<String>, Failure> {
+    if !argv[0].contains('/') {
+        argv[0] = found(&argv[0]).ok_or_else(|| invalid(format!("{} is not on this machine", argv[0])))?;
+    }
+    match argv[0].starts_with('/') {
+        true => Ok(argv),
+        false => Err(denied(format!("{}: the program's path must be absolute", argv[0]))),
+    }
+}
+
 fn argv_of(params: &Value) -> Result<Vec<String>, Failure> {
     let argv: Option<Vec<String>> = serde_json::from_value(params["command"].clone()).ok();
     argv.filter(|argv| argv.first().is_some_and(|program| !program.is_empty()))
@@ -178,5 +216,5 @@ fn invalid(why: String) -> Failure {
 }
 
 fn denied(why: String) -> Failure {
-    ("SYSTEM_RUN_DENIED", format!("SYSTEM_RUN_DENIED: {why}"))
+    (DENIED, format!("{DENIED}: {why}"))
 }

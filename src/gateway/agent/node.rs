@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Author;
 use super::command::{Asked, Command};
 use super::tool::{Tool, Used};
+use crate::gateway::approvals::Asker;
 use crate::gateway::nodes::{self, Invoke, policy};
 use crate::gateway::scope;
 
@@ -58,6 +59,7 @@ async fn invoke_tool(used: Used) -> Result<String, String> {
         // The model's own id for a call is unique within its answer only.
         idempotency_key: format!("{}:{}", used.run_id, Uuid::new_v4()),
         session_key: Some(used.session_key.clone()),
+        asker: Asker::Run(used.run_id.clone()),
     };
     let answer = nodes::invoke(&used.hub, order).await.map_err(|fault| fault.message)?;
     Ok(answer["payload"].to_string())
@@ -85,6 +87,7 @@ async fn command(asked: Asked) -> Result<String, String> {
                 timeout: None,
                 idempotency_key: format!("{}:{}", asked.run_id, Uuid::new_v4()),
                 session_key: Some(asked.session_key.clone()),
+                asker: Asker::Run(asked.run_id.clone()),
             };
             let answer = nodes::invoke(&asked.hub, order).await.map_err(|fault| fault.message)?;
             Ok(said(&answer["payload"]))

@@ -2,6 +2,7 @@
 //! what its parameters look like; the file says what it does. A family comes with the events that it tells.
 
 mod agent;
+pub mod approval;
 pub mod channel;
 mod chat;
 mod device;
@@ -101,6 +102,7 @@ pub struct Family {
 /// Every family; which of them a gateway has is decided when it starts.
 const FAMILIES: &[Family] = &[
     agent::FAMILY,
+    approval::FAMILY,
     chat::FAMILY,
     device::FAMILY,
     channel::FAMILY,

@@ -15,6 +15,7 @@ use super::calls::{Key, Outcome, Told, Waiting};
 use super::order::{self, Patience};
 use super::policy::{self, Machine};
 use super::{pairing_changed, surface, work};
+use crate::gateway::approvals::{self, Asker};
 use crate::gateway::hub::Hub;
 use crate::wire::{Fault, fault};
 
@@ -33,6 +34,8 @@ pub struct Invoke {
     pub idempotency_key: String,
     /// The session that it is for.
     pub session_key: Option<String>,
+    /// Who calls, whose approvals it may use.
+    pub asker: Asker,
 }
 
 /// Calls a command of a node and waits for what it answers: `{ok, nodeId, command, payload, payloadJSON}`. Who may do
@@ -69,8 +72,8 @@ struct Trip {
 /// Checks everything that can be checked, and sends the call on its way.
 fn start(hub: &Rc<Hub>, key: Key, fingerprint: [u8; 32], order: Invoke) -> Result<Outcome, Fault> {
     let live = permitted(hub, &key.0, &order.command)?;
-    let params = order::params(&order.command, &order.params, &Uuid::new_v4().to_string())?;
     hub.nodes.calls.borrow().has_room(&key.0)?;
+    let params = params(hub, &key.0, &order)?;
     let id = Uuid::new_v4().to_string();
     let waiting = hub.nodes.calls.borrow_mut().open(&id, &key.0, &live.connection);
     let (ended, outcome) = watch::channel(None);
@@ -87,6 +90,17 @@ fn start(hub: &Rc<Hub>, key: Key, fingerprint: [u8; 32], order: Invoke) -> Resul
         trip.hub.nodes.calls.borrow_mut().ended(trip.key, bytes, now);
     });
     Ok(outcome)
+}
+
+/// What goes to the node. An approval is used last, once nothing else stands in the way.
+fn params(hub: &Rc<Hub>, node: &str, order: &Invoke) -> Result<Value, Fault> {
+    let params = order::params(&order.command, &order.params, &Uuid::new_v4().to_string());
+    match params {
+        Value::Object(params) if order.command == order::RUN && approvals::is_claimed(&order.params) => {
+            approvals::redeem(hub, &order.asker, node, &order.params, params)
+        }
+        params => Ok(params),
+    }
 }
 
 /// The connection on which the command may be called now.

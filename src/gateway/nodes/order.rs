@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::wire::Fault;
-
 /// How long a call may take that names no time, and how long one without a limit may be silent.
 pub const USUAL: Duration = Duration::from_secs(30);
 /// Longest time that a call may name; more counts as this.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// The command that runs a program.
+pub const RUN: &str = "system.run";
 /// What a caller may say of a program to be run; everything else is the gateway's or the node's to say.
 const RUN_PARAMS: &[&str] = &[
     "command",
@@ -25,8 +25,6 @@ const RUN_PARAMS: &[&str] = &[
     "runId",
     "suppressNotifyOnExit",
 ];
-/// What would say that somebody has approved it.
-const APPROVALS: &[&str] = &["approved", "approvalDecision", "approvalSource"];
 
 /// How long a call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,16 +55,8 @@ impl Patience {
 }
 
 /// The parameters as they go to the node. `run_id` names a run that its caller does not name.
-///
-/// # Errors
-/// `INVALID_REQUEST` where the caller claims an approval: only an approval that this gateway recorded would count, and it
-/// records none.
-pub fn params(command: &str, asked: &Value, run_id: &str) -> Result<Value, Fault> {
-    let (true, Value::Object(asked)) = (command == "system.run", asked) else { return Ok(asked.clone()) };
-    if APPROVALS.iter().any(|claim| is_said(asked, claim)) {
-        let details = json!({ "code": "APPROVALS_UNAVAILABLE" });
-        return Err(Fault::invalid("exec approvals unavailable").details(details));
-    }
+pub fn params(command: &str, asked: &Value, run_id: &str) -> Value {
+    let (true, Value::Object(asked)) = (command == RUN, asked) else { return asked.clone() };
     let mut params: Map<String, Value> = asked
         .iter()
         .filter(|(name, _)| RUN_PARAMS.contains(&name.as_str()))
@@ -76,11 +66,7 @@ pub fn params(command: &str, asked: &Value, run_id: &str) -> Result<Value, Fault
     if !named {
         params.insert("runId".into(), json!(run_id));
     }
-    Ok(Value::Object(params))
-}
-
-fn is_said(params: &Map<String, Value>, claim: &str) -> bool {
-    !matches!(params.get(claim), None | Some(Value::Null | Value::Bool(false)))
+    Value::Object(params)
 }
 
 /// The event that asks the node.
@@ -113,18 +99,11 @@ mod tests {
 
     #[test]
     fn a_run_has_an_id_and_says_nothing_of_approvals() {
-        let sent = params("system.run", &json!({"command": ["ls"], "approved": false, "x": 1}), "r").unwrap();
-        assert_eq!(sent, json!({"command": ["ls"], "runId": "r"}));
-        let sent = params("system.run", &json!({"command": ["ls"], "runId": "mine"}), "r").unwrap();
+        let claims = json!({"command": ["ls"], "approved": true, "approvalSource": "operator", "x": 1});
+        assert_eq!(params("system.run", &claims, "r"), json!({"command": ["ls"], "runId": "r"}));
+        let sent = params("system.run", &json!({"command": ["ls"], "runId": "mine"}), "r");
         assert_eq!(sent["runId"], "mine");
-        for claim in [
-            json!({"approved": true}),
-            json!({"approvalDecision": "allow-once"}),
-            json!({"approvalSource": "ask-fallback"}),
-        ] {
-            assert!(params("system.run", &claim, "r").is_err(), "{claim}");
-        }
-        assert_eq!(params("system.which", &json!({"approved": true}), "r").unwrap()["approved"], true);
+        assert_eq!(params("system.which", &json!({"approved": true}), "r")["approved"], true);
     }
 
     #[test]

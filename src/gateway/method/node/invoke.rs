@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::Call;
+use crate::gateway::approvals;
 use crate::gateway::nodes::{self, Invoke, Told, policy};
 use crate::gateway::shape::{COUNT, Shape, TEXT, WORD, optional, required};
 use crate::wire::Fault;
@@ -59,6 +60,7 @@ pub async fn call(call: Call) -> Result<Value, Fault> {
         timeout: call.params["timeoutMs"].as_f64().map(|millis| Duration::from_millis(millis as u64)),
         idempotency_key: call.text("idempotencyKey").into(),
         session_key: call.params["sessionKey"].as_str().map(str::to_owned),
+        asker: approvals::asker(&call.connection),
     };
     nodes::invoke(&call.hub, order).await
 }
