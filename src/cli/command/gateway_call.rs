@@ -32,11 +32,24 @@ fn sentence(asked: &Ask<'_>, answer: &Value, millis: f64) -> String {
     let channels: Vec<&str> =
         answer["channelOrder"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let channels = if channels.is_empty() { "no channels".to_owned() } else { channels.join(", ") };
+    let pending =
+        not_in_force(answer).map(|pending| format!("configuration: {pending}\n")).unwrap_or_default();
     format!(
-        "{} is {state}: {} answered in {millis:.1} ms\nagents {agents}, sessions {sessions}, {channels}\n",
+        "{} is {state}: {} answered in {millis:.1} ms\nagents {agents}, sessions {sessions}, {channels}\n{pending}",
         asked.name(),
         asked.target.endpoint.url
     )
+}
+
+/// What of its configuration a gateway does not work by, out of its `health`: what was refused, or what waits for a start.
+pub(super) fn not_in_force(health: &Value) -> Option<String> {
+    let reload = &health["configReload"];
+    if let Some(why) = reload["refused"].as_str() {
+        return Some(format!("the last change is refused, the one before it is in force: {why}"));
+    }
+    let keys = reload["restartNeeded"].as_array().filter(|keys| !keys.is_empty())?;
+    let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
+    Some(format!("{} changed and counts from the next start on", keys.join(", ")))
 }
 
 /// Calls any method, named with its parameters as they were typed, and prints its bare payload.
@@ -57,4 +70,20 @@ pub async fn call(context: &Context, (method, params): (&str, &str), expect_fina
     line.close().await;
     context.render.document(&answer?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_in_force_is_said_and_nothing_else() {
+        let said = |reload: Value| not_in_force(&json!({ "configReload": reload }));
+        assert_eq!(said(json!({ "hotReloadStatus": "active", "restartNeeded": [] })), None);
+        assert_eq!(said(Value::Null), None);
+        let waits = said(json!({ "restartNeeded": ["gateway.port", "gateway.tls"] })).unwrap();
+        assert_eq!(waits, "gateway.port, gateway.tls changed and counts from the next start on");
+        let refused = said(json!({ "refused": "a.json:1: no", "restartNeeded": ["gateway.port"] })).unwrap();
+        assert!(refused.ends_with("in force: a.json:1: no"), "{refused}");
+    }
 }

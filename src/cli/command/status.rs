@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::gateway_call::not_in_force;
 use super::gateway_status::{service, url};
 use super::status_deep;
 use crate::base::{Error, Result};
@@ -197,6 +198,9 @@ fn table(document: &Value) -> Listing {
         let degraded =
             document["eventLoop"]["degraded"] == true || document["modelRuntime"]["degraded"] == true;
         fact("load", if degraded { "degraded" } else { "normal" }.into());
+        if let Some(pending) = not_in_force(&document["health"]) {
+            fact("configuration", pending);
+        }
     }
     if document["host"].is_object() {
         status_deep::facts(&document["host"], &mut fact);
