@@ -83,7 +83,9 @@ where
 {
     let _counted = hub.opened();
     let conn_id = Uuid::new_v4().to_string();
-    let ending = match greet(&hub, &mut ws, &peer, stranger, &conn_id).await {
+    // What the handshake needs is given back after it: a connection may stay for weeks.
+    let greeted = Box::pin(greet(&hub, &mut ws, &peer, stranger, &conn_id)).await;
+    let ending = match greeted {
         Ok(open) => {
             let ending = Conversation::new(&hub, &mut ws, open).run().await;
             hub.change_presence(|presence, now| presence.left(&conn_id, now));

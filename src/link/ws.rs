@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig, W
 use crate::wire::limits;
 
 /// Bytes read from the stream at once, and kept per connection.
-const READ_BUFFER: usize = 8 * 1024;
+const READ_BUFFER: usize = 4 * 1024;
 /// Most bytes thrown away while waiting for the peer to take a close.
 const LINGER_BYTES: usize = limits::FRAME_MAX;
 
