@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::world::{OPENCLAW, World, pid};
+use super::fake::FAKE;
+use super::world::{OPENCLAW, World, pid, wait_for};
 
 /// The version under test, and one that is as long.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -132,4 +133,45 @@ fn incident_g4_a_program_that_would_not_do_as_well_leaves_the_old_one_serving() 
         assert_eq!((pid(&kept), &kept["state"]), (pid(&gateway), &"ready".into()), "{case}");
     }
     world.run(&["--profile", &name, "health"]).ok();
+}
+
+#[test]
+fn incident_g4_a_gateway_that_does_not_boot_in_its_new_version_runs_in_the_one_before() {
+    let world = World::new();
+    let bystander = world.name("calm");
+    world.fake(&bystander, "", "", &[]);
+    let bystander_pid = pid(&world.start(&bystander));
+
+    // Each version has a folder of its own, as version managers lay them out; the manifest names one.
+    let (name, port) = (world.name("far"), world.block());
+    let version = |number: &str| world.path("versions").join(number).join("gateway");
+    let manifest = |number: &str| {
+        format!(
+            "[runtime]\nkind = \"command\"\ncommand = [{:?}, \"--port\", \"{{port}}\"]\n[gateway]\nport = {port}\n\
+             [supervise]\nrollback = true\nprobation = \"300ms\"\nstable_after = \"100ms\"\n",
+            version(number).display().to_string()
+        )
+    };
+    let newer = b"#!/bin/sh\necho the configuration is of an older version >&2\nexit 1\n";
+    for (number, bytes) in [("1", fs::read(&*FAKE).unwrap()), ("2", newer.to_vec())] {
+        fs::create_dir_all(version(number).parent().unwrap()).unwrap();
+        install(&version(number), &bytes);
+    }
+    world.manifest(&name, &manifest("1"));
+    let before = pid(&world.start(&name));
+    let good = world.kept(&format!("records/{name}.good"));
+    wait_for("the copy of the good files", || good.exists().then_some(()));
+
+    world.manifest(&name, &manifest("2"));
+    // How the command ends is another matter: the old version may serve again before it does.
+    world.run(&["profile", "restart", &name]);
+    let status = world.until(&name, "the version before", |status| {
+        status["state"] == "ready" && status["pid"].as_u64() != Some(u64::from(before))
+    });
+    assert!(status["warnings"].to_string().contains("put back"), "{status}");
+    assert_eq!(fs::read_link(format!("/proc/{}/exe", pid(&status))).unwrap(), version("1"));
+    let kept =
+        fs::read_to_string(world.home(".config/openclaw/profiles").join(format!("{name}.toml"))).unwrap();
+    assert_eq!(kept, manifest("1"));
+    assert_eq!(pid(&world.show(&bystander)), bystander_pid);
 }
