@@ -1,5 +1,6 @@
-//! The text of our launchd agents and daemons. launchd knows no exit code that forbids a restart: a supervisor parks
-//! what fails for good and goes on running, and a gateway without one is begun again no oftener than every ten seconds.
+//! The text of our launchd agents and daemons. launchd tells an end with 0 from all others, and no more: what somebody
+//! asked to end stays ended, a supervisor parks what fails for good and goes on running, and a gateway without one is begun
+//! again no oftener than every ten seconds.
 
 use plist::{Dictionary, Value};
 
@@ -37,7 +38,9 @@ pub fn text(form: &Form) -> Result<String> {
     put("ProgramArguments", Value::Array(words.map(Value::from).collect()));
     put("EnvironmentVariables", Value::Dictionary(environment(form)));
     put("RunAtLoad", true.into());
-    put("KeepAlive", true.into());
+    // `true` would bring back what ended because somebody asked.
+    let kept = [("SuccessfulExit".to_owned(), Value::from(false))];
+    put("KeepAlive", Value::Dictionary(kept.into_iter().collect()));
     put("ThrottleInterval", THROTTLE.into());
     put("ExitTimeOut", form.stop_timeout().as_secs().into());
     put("ProcessType", "Interactive".into());

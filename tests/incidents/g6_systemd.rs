@@ -32,6 +32,29 @@ echo "after=$("$OC" profile show slow --json | tr -d ' \n' | grep -o '"state":"[
 }
 
 #[test]
+fn incident_g6_under_the_unit_as_it_is_installed_a_hung_supervisor_is_restarted() {
+    let world = World::new();
+    world.fake("work", "", "autostart = true", &["--starts", "@starts"]);
+    // Half a minute of silence, as it stands in the unit, and five seconds until the next start.
+    let script = r#"unit=openclaw-supervisor.service
+"$OC" service install >/dev/null || echo install-failed
+echo "watchdog=$(of $unit WatchdogUSec)"
+main=$(of $unit MainPID); kill -STOP "$main"
+n=0; until [ "$(of $unit ActiveState) $(of $unit NRestarts)" = "active 1" ]; do
+n=$((n+1)); [ $n -gt 500 ] && { echo never-failed; break; }; sleep 0.1; done
+echo "another=$([ "$(of $unit MainPID)" != "$main" ] && echo yes)"
+echo "after=$("$OC" profile show work --json | tr -d ' \n' | grep -o '"state":"[a-z]*"')"
+"$OC" service uninstall >/dev/null || echo uninstall-failed"#;
+    let Some(said) = managed(&world, &[], script) else { return };
+    assert!(!said.out.contains("-failed"), "{said:?}\n{}", world.journal());
+    assert_eq!((value(&said, "watchdog"), value(&said, "another")), ("30s", "yes"), "{said:?}");
+    assert_eq!(value(&said, "after"), "\"state\":\"ready\"", "{said:?}\n{}", world.journal());
+    let manager = std::fs::read_to_string(world.path("manager.log")).unwrap();
+    assert!(manager.contains("Watchdog timeout") || manager.is_empty(), "{manager}");
+    assert_eq!(world.lines("starts").len(), 2);
+}
+
+#[test]
 fn incident_g6_a_start_that_takes_longer_than_the_unit_allows_is_given_time() {
     let world = World::new();
     world.fake("slow", "", "autostart = true", &["--boot-delay", "6000"]);

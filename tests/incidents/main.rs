@@ -57,6 +57,7 @@ mod g5_durability;
 mod g6_ends;
 mod g6_environments;
 mod g6_exit_codes;
+mod g6_launchd;
 mod g6_notify;
 mod g6_systemd;
 mod g6_takeover;

@@ -10,7 +10,7 @@ use crate::cli::service::{Changed, Scene, Status, asked, begin, carry, tell, ver
 use crate::conflict::host::Rival;
 use crate::host::files;
 use crate::service::durability::Linger;
-use crate::service::plan::{Piece, Present, Standing, installing};
+use crate::service::plan::{Piece, Present, Standing, Step, installing};
 
 /// What is asked of an installation beside its consent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,7 +58,8 @@ pub async fn make_so(scene: &Scene<'_>, consent: Consent, wishes: Wishes) -> Res
     warnings.extend(carry::carry_out(&steps).await?);
     let reached = steps.is_empty() || asked::reread(scene).await;
     if wishes.start {
-        warnings.extend(begin::started(scene, &form, reached, consent.yes).await?);
+        let fresh = steps.iter().any(|step| matches!(step, Step::Write { .. }));
+        warnings.extend(begin::started(scene, &form, begin::Stand { reached, fresh }, consent.yes).await?);
     }
     let status = Status::of(scene, &scene.piece(&form)?, warnings).await?;
     tell(scene, &Changed { done: "installed", is_done: true, steps: &steps, how: String::new() }, &status);

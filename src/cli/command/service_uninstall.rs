@@ -26,7 +26,9 @@ pub async fn run(context: &Context, uninstall: &Uninstall) -> Result<()> {
     };
     let mut warnings = Vec::new();
     if !uninstall.dry_run && !steps.is_empty() {
-        if asked::seen(&scene).await.runs() {
+        let seen = asked::seen(&scene).await;
+        // launchd would go on starting what it has loaded, without its file.
+        if seen.runs() || scene.launchd && seen.loaded {
             asked::stop(&scene, form.stop_timeout()).await?;
         }
         warnings.extend(carry::carry_out(&steps).await?);

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::{sleep, timeout};
 
 use super::Scene;
 use crate::base::{Error, Kind, Result};
@@ -18,6 +19,10 @@ use crate::service::durability::{self, Linger};
 const LIMIT: Duration = Duration::from_secs(5);
 /// How much longer than the unit's own times a start or stop may take.
 const GRACE: Duration = Duration::from_secs(15);
+/// What launchd says of an end besides 0: there is nothing to end, or it takes its time, which launchd does not wait for.
+const GOES: [i32; 2] = [3, 36];
+/// Distance of two looks at a service that ends.
+const LOOK: Duration = Duration::from_millis(200);
 /// There where systemd booted the machine.
 const BOOTED: &str = "/run/systemd/system";
 /// Where logind keeps who lingers.
@@ -126,12 +131,20 @@ pub async fn reread(scene: &Scene<'_>) -> bool {
 /// [`Kind::Failed`], code `service_start_failed`.
 pub async fn start(scene: &Scene<'_>, patience: Duration) -> Result<()> {
     let (name, file) = (scene.name(), scene.file()?.display().to_string());
-    let domain = domain(scene);
-    let words = match &domain {
-        Some(domain) => vec!["launchctl", "bootstrap", domain, &file],
-        None => [systemctl(scene), vec!["start", "--", &name]].concat(),
+    let (domain, target) = (domain(scene), domain_target(scene));
+    let words = match (&domain, &target) {
+        (Some(domain), Some(target)) => {
+            // launchd keeps in a list of its own what is switched off, and refuses to load that.
+            let _ = run(&["launchctl", "enable", target], LIMIT).await;
+            match seen(scene).await.loaded {
+                // What is loaded cannot be loaded again; it is begun by its name.
+                true => vec!["launchctl", "kickstart", target],
+                false => vec!["launchctl", "bootstrap", domain, &file],
+            }
+        }
+        _ => [systemctl(scene), vec!["start", "--", &name]].concat(),
     };
-    carried(&words, patience + GRACE, "service_start_failed", &format!("{name} did not start")).await
+    carried(&words, patience + GRACE, &[], "service_start_failed", &format!("{name} did not start")).await
 }
 
 /// Ends the service and waits until it has ended; the manager's complaint where it has not.
@@ -139,16 +152,33 @@ pub async fn start(scene: &Scene<'_>, patience: Duration) -> Result<()> {
 /// # Errors
 /// [`Kind::Failed`], code `service_stop_failed`.
 pub async fn stop(scene: &Scene<'_>, patience: Duration) -> Result<()> {
-    let name = scene.name();
-    let target = domain_target(scene);
-    let words = match &target {
-        Some(target) => vec!["launchctl", "bootout", target],
-        None => [systemctl(scene), vec!["stop", "--", &name]].concat(),
+    let (name, what) = (scene.name(), format!("{} was not stopped", scene.name()));
+    let Some(target) = domain_target(scene) else {
+        let words = [systemctl(scene), vec!["stop", "--", &name]].concat();
+        return carried(&words, patience + GRACE, &[], "service_stop_failed", &what).await;
     };
-    carried(&words, patience + GRACE, "service_stop_failed", &format!("{name} was not stopped")).await
+    let words = ["launchctl", "bootout", &target];
+    carried(&words, patience + GRACE, &GOES, "service_stop_failed", &what).await?;
+    let gone = async {
+        while seen(scene).await.loaded {
+            sleep(LOOK).await;
+        }
+    };
+    timeout(patience + GRACE, gone).await.map_err(|_| {
+        Error::new(Kind::Failed, "service_stop_failed", what)
+            .caused_by("launchd has it still")
+            .remedy(format!("see for yourself: launchctl print {target}"))
+    })
 }
 
-async fn carried(words: &[&str], limit: Duration, code: &'static str, what: &str) -> Result<()> {
+/// Runs `words`; an exit code of `also` is as good as 0.
+async fn carried(
+    words: &[&str],
+    limit: Duration,
+    also: &[i32],
+    code: &'static str,
+    what: &str,
+) -> Result<()> {
     let failed = |cause: String| {
         let words = words.join(" ");
         Error::new(Kind::Failed, code, what)
@@ -156,7 +186,7 @@ async fn carried(words: &[&str], limit: Duration, code: &'static str, what: &str
             .remedy(format!("see for yourself: {words}"))
     };
     match run(words, limit).await {
-        Ok(Ended { code: Some(0), .. }) => Ok(()),
+        Ok(Ended { code: Some(ended), .. }) if ended == 0 || also.contains(&ended) => Ok(()),
         Ok(ended) => Err(failed(ended.errors)),
         Err(error) => Err(failed(error.to_string())),
     }

@@ -11,16 +11,37 @@ use crate::profile::SupervisorPaths;
 use crate::service::{Form, Subject};
 use crate::wire::control::{SUPERVISOR_STATUS, SUPERVISOR_STOP};
 
+/// How an installation stands before its service is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Stand {
+    /// Whether the manager could be reached.
+    pub reached: bool,
+    /// Whether its file was written just now.
+    pub fresh: bool,
+}
+
 /// Starts the service unless it runs; what is to be said where that does not happen.
 ///
 /// # Errors
 /// When it does not come up, with the manager's own words.
-pub async fn started(scene: &Scene<'_>, form: &Form, reached: bool, yes: bool) -> Result<Vec<String>> {
-    let seen = asked::seen(scene).await;
+pub async fn started(scene: &Scene<'_>, form: &Form, stand: Stand, yes: bool) -> Result<Vec<String>> {
+    let mut seen = asked::seen(scene).await;
+    if scene.launchd && seen.loaded && stand.fresh {
+        // launchd reads a file once, when it loads the service.
+        if seen.runs() && !yes {
+            return Ok(vec![format!(
+                "launchd runs {} by the file as it was before; to go over, which restarts its gateways: openclaw \
+                 service uninstall, then openclaw service install",
+                scene.name()
+            )]);
+        }
+        asked::stop(scene, form.stop_timeout()).await?;
+        seen = asked::seen(scene).await;
+    }
     if seen.runs() {
         return Ok(Vec::new());
     }
-    if !reached || !seen.reached {
+    if !stand.reached || !seen.reached {
         return Ok(vec!["the service manager does not answer; the service starts when that does".into()]);
     }
     let waits = match &scene.subject {
