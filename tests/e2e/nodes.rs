@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use super::world::{World, said};
+use super::world::{World, said, wait_for};
 use super::{look, npm};
 
 /// Longest time that the real program may take to start, on a machine that is busy with other tests.
@@ -57,6 +57,22 @@ impl Gateway {
         self.ask(&["nodes", "approve", &request]).ok();
     }
 
+    fn call(&self, method: &str, params: &Value) -> super::world::Said {
+        self.ask(&["gateway", "call", method, "--params", &params.to_string()])
+    }
+
+    /// Has the agent run `words` on the node, and decides once it asks; what the agent says.
+    fn decided(&self, words: &str, decision: &str) -> super::world::Said {
+        let message = format!("/node run Desk system.run {words}");
+        let child = self.world.spawn(&["--profile", &self.name, "agent", "-m", &message]);
+        let asked = wait_for("a question", || {
+            self.call("exec.approval.list", &json!({})).ok().json().get(0).cloned()
+        });
+        let answer = json!({"id": asked["id"], "decision": decision});
+        self.call("exec.approval.resolve", &answer).ok();
+        said(child)
+    }
+
     fn invoke(&self, command: &str, params: &Value) -> super::world::Said {
         let params = params.to_string();
         self.ask(&["nodes", "invoke", "--node", "Desk", "--command", command, "--params", &params])
@@ -91,6 +107,44 @@ fn our_own_node_is_let_in_and_runs_what_its_owner_lists_and_nothing_else() {
     let slow = json!({"command": ["/bin/sh", "-c", "sleep 1000"], "timeoutMs": 100});
     let slow = gateway.invoke("system.run", &slow).ok().json();
     assert_eq!(slow["payload"]["timedOut"], true, "{slow}");
+}
+
+#[test]
+fn our_own_node_runs_what_somebody_approved_where_its_owner_lets_them_be_asked() {
+    let gateway = Gateway::start();
+    let words = ["--profile", &gateway.name, "node", "run", "--display-name", "Desk"];
+    let _node = Node(Some(gateway.world.spawn(&words)));
+    gateway.let_in();
+    let rules = gateway.world.state(&gateway.name).join("node-exec.json");
+    let write = |text: &str| {
+        fs::write(&rules, text).unwrap();
+        fs::set_permissions(&rules, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let bare = json!({"command": ["echo", "hi"]});
+    let missed = gateway.invoke("system.run", &bare);
+    assert!(missed.out.contains("allowlist miss"), "nobody may be asked yet: {missed:?}");
+    write(r#"{"ask": "on-miss"}"#);
+    assert!(gateway.invoke("system.run", &bare).out.contains("SYSTEM_RUN_DENIED: approval required"));
+    let prepared = gateway.invoke("system.run.prepare", &bare).ok().json()["payload"].clone();
+    let program = prepared["plan"]["argv"][0].as_str().unwrap().to_owned();
+    assert!(program.starts_with('/') && prepared["execPolicy"]["ask"] == "on-miss", "{prepared}");
+    let denied = gateway.decided("echo hi", "deny");
+    assert!(denied.code != Some(0) && denied.err.contains("denied"), "{denied:?}");
+    let once = gateway.decided("echo hi", "allow-once").ok();
+    assert!(once.out.contains("hi"), "{once:?}");
+    // Once is once.
+    assert!(gateway.invoke("system.run", &bare).out.contains("approval required"));
+    write(r#"{"ask": "on-miss", "allowAlways": true}"#);
+    gateway.decided("echo hi", "allow-always").ok();
+    let kept: Value = serde_json::from_str(&fs::read_to_string(&rules).unwrap()).unwrap();
+    assert_eq!(kept, json!({"ask": "on-miss", "allowAlways": true, "allow": [[program, "hi"]]}));
+    assert_eq!(fs::metadata(&rules).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(gateway.invoke("system.run", &bare).ok().json()["payload"]["stdout"], "hi\n");
+    let other = gateway.invoke("system.run", &json!({"command": ["echo", "ho"]}));
+    assert!(other.out.contains("approval required"), "{other:?}");
+    // A gateway's word opens nothing that the owner has closed.
+    write(r#"{"ask": "on-miss", "security": "deny"}"#);
+    assert!(gateway.invoke("system.run", &bare).out.contains("SYSTEM_RUN_DISABLED"));
 }
 
 #[test]

@@ -3,9 +3,13 @@
 
 use serde_json::{Value, json};
 
+use super::bot_api::{BotApi, visible};
+use super::chat::{ended, text};
 use super::harness::{Client, Gateway};
 use super::nodes::{Node, admitted};
 use super::pairing::{self, Device};
+use super::provider::{Provider, Scene};
+use super::telegram::embedded;
 
 const DECIDES: &[&str] = &["operator.approvals"];
 const ASKS: &[&str] = &["operator.approvals", "operator.write"];
@@ -224,4 +228,122 @@ async fn what_nobody_could_decide_is_not_waited_for_and_what_is_no_request_is_re
     // What is bound to no node opens none.
     assert_eq!(resolve(&mut asker, "h", "allow-once").await["ok"], true);
     assert_eq!(code(&mut asker, call(&node.id, "h", LS, "k")).await, "APPROVAL_NODE_BINDING_MISSING");
+}
+
+/// The node refuses what it is asked to run, and prepares it once it is asked to; what it is given then.
+async fn wants_approval(node: &mut Node, line: &str, for_good: bool) -> Value {
+    let asked = node.asked().await;
+    assert_eq!(asked["command"], "system.run", "{asked}");
+    let error = json!({"code": "SYSTEM_RUN_DENIED", "message": "SYSTEM_RUN_DENIED: approval required"});
+    node.answers(&asked, json!({"ok": false, "error": error})).await;
+    let asked = node.asked().await;
+    assert_eq!(asked["command"], "system.run.prepare");
+    let given: Value = serde_json::from_str(asked["paramsJSON"].as_str().unwrap()).unwrap();
+    let argv: Vec<&str> = line.split(' ').collect();
+    let plan = json!({"argv": argv, "cwd": null, "commandText": line, "agentId": given["agentId"],
+        "sessionKey": given["sessionKey"], "mutableFileOperand": null});
+    let prepared = json!({"plan": plan, "execPolicy": {"security": "allowlist", "ask": "on-miss"},
+        "allowAlwaysCoverage": {"complete": for_good, "patterns": []}});
+    node.answers(&asked, json!({"ok": true, "payload": prepared})).await;
+    plan
+}
+
+/// The node is asked to run what was approved, and answers.
+async fn runs(node: &mut Node, plan: &Value, decision: &str) {
+    let asked = node.asked().await;
+    let given: Value = serde_json::from_str(asked["paramsJSON"].as_str().unwrap()).unwrap();
+    assert_eq!((&given["command"], &given["approved"]), (&plan["argv"], &json!(true)), "{given}");
+    assert_eq!(
+        (&given["approvalDecision"], &given["sessionKey"]),
+        (&json!(decision), &json!("agent:main:main"))
+    );
+    node.answers(&asked, json!({"ok": true, "payload": {"exitCode": 0, "stdout": "done\n"}})).await;
+}
+
+async fn say(client: &mut Client, message: &str, key: &str) {
+    let params = json!({"sessionKey": "main", "message": message, "idempotencyKey": key});
+    assert_eq!(client.call("chat.send", params).await["payload"]["status"], "started");
+}
+
+#[tokio::test]
+async fn a_conversation_waits_for_whoever_may_decide_and_goes_on() {
+    let (gateway, mut admin, mut node) = begin().await;
+    let (mut writer, _) = gateway.connected(&["operator.write"]).await;
+    let (mut decider, _) = gateway.connected(DECIDES).await;
+    say(&mut writer, "/node run Desk system.run id", "k1").await;
+    let plan = wants_approval(&mut node, "/usr/bin/id", false).await;
+    let event = decider.event("exec.approval.requested").await["payload"].clone();
+    assert_eq!(event["request"]["command"], "/usr/bin/id");
+    assert_eq!(event["request"]["allowedDecisions"], json!(["allow-once", "deny"]));
+    let id = event["id"].as_str().unwrap().to_owned();
+    // Whoever asked may not decide, and nobody uses the agent's approval by a call of their own.
+    say(&mut writer, &format!("/approve {id} allow-once"), "k2").await;
+    let refused = ended(&mut writer, "k2").await;
+    assert!(refused["errorMessage"].as_str().unwrap().contains("not by you"), "{refused}");
+    let always = resolve(&mut decider, &id, "allow-always").await;
+    assert_eq!(always["error"]["details"]["reason"], "APPROVAL_ALLOW_ALWAYS_UNAVAILABLE", "{always}");
+    let stolen = json!({"nodeId": node.id, "command": "system.run", "idempotencyKey": "x",
+        "params": {"runId": id, "approved": true}});
+    assert_eq!(code(&mut admin, stolen).await, "APPROVAL_CLIENT_MISMATCH");
+    assert_eq!(resolve(&mut decider, &id, "allow-once").await["ok"], true);
+    runs(&mut node, &plan, "allow-once").await;
+    assert_eq!(text(&ended(&mut writer, "k1").await["message"]), "done");
+
+    // By an order in the very session that waits, and the other way.
+    say(&mut admin, "/node run Desk system.run id", "k3").await;
+    wants_approval(&mut node, "/usr/bin/id", true).await;
+    let id = decider.event("exec.approval.requested").await["payload"]["id"].as_str().unwrap().to_owned();
+    say(&mut admin, "/approve", "k4").await;
+    assert!(text(&ended(&mut admin, "k4").await["message"]).contains("$ /usr/bin/id"));
+    say(&mut admin, &format!("/approve deny {}", &id[..8]), "k5").await;
+    let mut said = Vec::new();
+    while said.len() < 2 {
+        let chat = admin.event("chat").await["payload"].clone();
+        if chat["state"] != "delta" {
+            said.push(chat);
+        }
+    }
+    said.sort_by_key(|chat| chat["runId"].to_string());
+    assert!(said[0]["errorMessage"].as_str().unwrap().contains("denied"), "{said:?}");
+    assert!(text(&said[1]["message"]).contains("Approval deny submitted"), "{said:?}");
+
+    // A run that ends takes its question with it.
+    say(&mut admin, "/node run Desk system.run id", "k6").await;
+    wants_approval(&mut node, "/usr/bin/id", true).await;
+    decider.event("exec.approval.requested").await;
+    admin.call("chat.abort", json!({"sessionKey": "main"})).await;
+    let gone = decider.event("exec.approval.resolved").await["payload"].clone();
+    assert_eq!((&gone["decision"], &gone["resolvedBy"]), (&json!("deny"), &Value::Null), "{gone}");
+    assert_eq!(decider.call("exec.approval.list", json!({})).await["payload"], json!([]));
+}
+
+#[tokio::test]
+async fn an_owner_decides_on_the_phone_what_the_model_wants_to_run() {
+    let api = BotApi::start().await;
+    let call: &'static [(&str, &str)] =
+        &[("node_invoke", r#"{"node":"Desk","command":"system.run","params":{"command":["id"]}}"#)];
+    let scenes = vec![Scene::Calls(call), Scene::Says(&["It is done."])];
+    let provider = Provider::start(scenes).await;
+    let mut tree = json!({
+        "channels": {"telegram": api.config(json!({"allowFrom": [5, 6]}))},
+        "commands": {"ownerAllowFrom": ["telegram:5"]},
+    });
+    tree.as_object_mut().unwrap().extend(provider.config("a-key").as_object().unwrap().clone());
+    let gateway = Gateway::with(|options| options.embedded = embedded(&tree)).await;
+    let (mut admin, _) = gateway.connected(&["operator.admin"]).await;
+    let mut node = admitted(&gateway, &mut admin, 51, &["system.run", "system.run.prepare"]).await;
+    api.write(5, "Who am I there?");
+    let plan = wants_approval(&mut node, "/usr/bin/id", true).await;
+    let told = visible(&api.sent(1).await);
+    assert!(told.contains("$ /usr/bin/id") && told.contains("node Desk"), "{told}");
+    assert_eq!(api.asked("sendMessage")[0]["chat_id"], 5);
+    let order = told.lines().find(|line| line.ends_with("allow-always")).unwrap().to_owned();
+    // Somebody who may only talk decides nothing.
+    api.write(6, &order);
+    assert!(visible(&api.sent(2).await).contains("not by you"));
+    api.write(5, &order);
+    assert!(visible(&api.sent(3).await).contains("Approval allow-always submitted"));
+    runs(&mut node, &plan, "allow-always").await;
+    assert_eq!(api.sent(4).await, "It is done.");
+    assert!(provider.asked()[1]["body"].to_string().contains("done"));
 }

@@ -16,6 +16,12 @@ export const fleet = [
   { name: "edge", kind: "remote", runtime: "openclaw", intent: "up", state: "starting", phase: "probing", port: 21789, restarts: 0, warnings: ["the host key is new"] },
 ];
 
+/** What waits for a decision. */
+export const WAITING = [
+  { approvalKind: "exec", id: "6f1fde06-855f-4f0f-9d13-b79379d86c31", createdAtMs: now - 4000, expiresAtMs: now + 1_800_000, request: { command: "/bin/sh -c \"<img src=x onerror=alert(1)> [x](javascript:alert(1)) \\\\u{202E} **b** " + "long ".repeat(60) + "\"", host: "node", nodeId: "a".repeat(64), cwd: "/srv/<b>data</b>", envKeys: ["LANG"], sessionKey: "agent:main:main", warningText: "Contains shell-wrapper", allowedDecisions: ["allow-once", "deny"] } },
+  { approvalKind: "exec", id: "7a2b", createdAtMs: now - 2000, expiresAtMs: now + 1_800_000, request: { command: "/usr/bin/uptime -p", host: "node", nodeId: "a".repeat(64), allowedDecisions: ["allow-once", "allow-always", "deny"] } },
+];
+
 /** The answers, by method. */
 export function script() {
   fleet[1].state = "backoff";
@@ -24,6 +30,7 @@ export function script() {
     { key: "agent:main:deploy", label: "Deploy notes", updatedAt: now - 86_400_000, lastMessagePreview: "Rolled back" },
   ];
   let waiting = [{ requestId: "r1", nodeId: "c".repeat(64), displayName: "studio", platform: "linux", version: "0.1.0", commands: ["system.run", "system.which"], caps: ["system"], ts: now - 5000 }];
+  let undecided = WAITING;
   const said = [
     { role: "user", content: [{ type: "text", text: "How are <b>the</b> profiles?" }], timestamp: now - 50_000 },
     { role: "assistant", content: [{ type: "toolCall", name: "fleet.status", arguments: {} }, { type: "text", text: ANSWER }], timestamp: now - 40_000 },
@@ -55,6 +62,8 @@ export function script() {
     "device.pair.reject": () => ({}),
     "device.pair.remove": () => ({}),
     "device.token.revoke": () => ({}),
+    "exec.approval.list": () => undecided,
+    "exec.approval.resolve": ({ id }) => ((undecided = undecided.filter((one) => one.id !== id)), { ok: true }),
     "fleet.list": () => ({ profiles: fleet }),
     "fleet.conflicts": () => ({ conflicts: [{ code: "port_in_use", severity: "error", profile: "work", port: 19789, message: "Port 19789 of `work` is held by node (pid 777)", remedy: "kill 777" }] }),
     "fleet.logs": () => ({ lines: ["the first line", "the last line"] }),

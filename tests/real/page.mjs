@@ -7,7 +7,7 @@ import { faults, launch, obstacles, open, picture, scripted } from "./browser.mj
 import { fail, port } from "./official.mjs";
 import { join } from "./node.mjs";
 import { call } from "./owner.mjs";
-import { fleet, script } from "./page-script.mjs";
+import { WAITING, fleet, script } from "./page-script.mjs";
 
 const origin = `http://127.0.0.1:${port()}`;
 const strict = Number(process.argv[3]);
@@ -108,8 +108,23 @@ async function lent(page) {
   await card.getByRole("button", { name: "Run" }).click();
   await card.getByText("/opt/found").waitFor();
   await is(page, "node");
+  await allowed(page);
+  await view(page, "Nodes");
   node.close();
   await card.getByText("not connected").waitFor();
+}
+
+/** Somebody asks for a command on the node while the page looks elsewhere, and it is allowed without a pointer. */
+async function allowed(page) {
+  const [{ nodeId }] = (await call(port(), token, "node.list")).nodes;
+  const systemRunPlan = { argv: ["/bin/echo", "<b>hi</b>"], cwd: null, commandText: "harmless", agentId: null, sessionKey: null };
+  const decided = call(port(), token, "exec.approval.request", { host: "node", nodeId, systemRunPlan });
+  await page.getByText("A command waits for approval: /bin/echo <b>hi</b>").waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("a");
+  await page.getByRole("button", { name: "Allow once: /bin/echo <b>hi</b>" }).press("Enter");
+  assert.equal((await decided).decision, "allow-once");
+  await page.getByText("Nothing waits for a decision.").waitFor();
 }
 
 /** A browser that nobody knows waits for its approval, comes in by itself, and is out when that is taken back. */
@@ -148,6 +163,7 @@ async function everything(browser) {
   await signIn(page, token);
   await conversation(page, ends);
   await approvals(page, ends);
+  await decisions(page, ends);
   await rescue(page, ends);
   await breaks(page, ends);
   return walk;
@@ -211,6 +227,23 @@ async function approvals(page, ends) {
   await poll(() => ends.seen.some(({ method }) => method === "device.token.revoke"));
 }
 
+/** What would be run is text and nothing else; what is not offered cannot be pressed. */
+async function decisions(page, ends) {
+  ends.emit("exec.approval.requested", { id: "x", request: { command: "uptime" } });
+  await page.getByText("A command waits for approval: uptime").waitFor();
+  await view(page, "Approvals");
+  const evil = page.locator(".card", { hasText: "onerror" });
+  await evil.getByRole("heading", { name: "On the node laptop" }).waitFor();
+  assert.equal(await evil.locator("img,b,script,a").count(), 0);
+  assert.equal(await evil.locator("pre").textContent(), WAITING[0].request.command);
+  assert.deepEqual(await evil.getByRole("button").allTextContents(), ["Allow once", "Deny"]);
+  await is(page, "approvals");
+  await page.getByRole("button", { name: "Allow always: /usr/bin/uptime -p" }).click();
+  await poll(() => ends.seen.some(({ method, params }) => method === "exec.approval.resolve" && params.decision === "allow-always"));
+  await evil.getByRole("button", { name: "Deny" }).click();
+  await page.getByText("Nothing waits for a decision.").waitFor();
+}
+
 async function rescue(page, ends) {
   await view(page, "Fleet");
   const work = page.locator('[data-profile="work"]');
@@ -267,7 +300,7 @@ async function byKeyboard(browser) {
   await page.getByRole("heading", { name: "Keyboard" }).waitFor();
   await is(page, "dark-keys");
   await page.keyboard.press("Escape");
-  for (const [letter, name] of [["f", "Fleet"], ["n", "Nodes"], ["d", "Devices"], ["l", "Log"], ["c", "Main"]]) {
+  for (const [letter, name] of [["a", "Approvals"], ["f", "Fleet"], ["n", "Nodes"], ["d", "Devices"], ["l", "Log"], ["c", "Main"]]) {
     await page.keyboard.press("g");
     await page.keyboard.press(letter);
     await page.getByRole("heading", { level: 1, name }).waitFor();
@@ -295,7 +328,7 @@ async function onPhone(browser) {
   await is(page, "phone-sessions", { touch: true });
   await page.getByRole("button", { name: "Deploy notes" }).tap();
   await page.getByRole("heading", { name: "Deploy notes" }).waitFor();
-  for (const name of ["Fleet", "Nodes", "Devices", "Log"]) {
+  for (const name of ["Approvals", "Fleet", "Nodes", "Devices", "Log"]) {
     await view(page, name);
     await page.locator(name === "Log" ? ".log-lines li" : ".card").first().waitFor();
     await is(page, `phone-${name.toLowerCase()}`, { touch: true });

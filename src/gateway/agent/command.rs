@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::rc::Rc;
 
-use super::{Author, Errand, Run, builtin, node};
+use super::{Author, Errand, Run, approve, builtin, node};
 use crate::gateway::fleet;
 use crate::gateway::hub::Hub;
 use crate::gateway::method::models;
@@ -46,7 +46,7 @@ pub struct Asked {
 
 /// Every command, in the order of `/help`.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    builtin::COMMANDS.iter().chain(node::COMMANDS).chain(fleet::command::COMMANDS)
+    builtin::COMMANDS.iter().chain(node::COMMANDS).chain(approve::COMMANDS).chain(fleet::command::COMMANDS)
 }
 
 /// The command that a message is, with what follows its name; none where it is no command.
@@ -60,6 +60,11 @@ pub fn find(hub: &Hub, author: &Author, message: &str) -> Result<Option<(&'stati
         Some(command) if (command.here)(hub, author) => Ok(Some((command, rest.to_owned()))),
         Some(_) => Err(format!("/{name} cannot be given here, or not by you.")),
     }
+}
+
+/// Whether a message is an order that a run may wait for: it goes past everything that waits for its turn.
+pub fn is_urgent(message: &str) -> bool {
+    split(message).is_some_and(|(name, _)| approve::COMMANDS.iter().any(|command| command.name == name))
 }
 
 /// Gives the command `found`.
@@ -117,6 +122,7 @@ mod tests {
         for (message, expected) in table {
             let found = split(message);
             assert_eq!(found.as_ref().map(|(name, rest)| (name.as_str(), *rest)), expected, "{message}");
+            assert!(!is_urgent(message));
         }
     }
 }

@@ -9,7 +9,9 @@
 //! | `command`, `builtin` | slash commands |
 //! | `model`, `provider` | the model at work, and asking it |
 //! | `tool`, `tool_session`, `node` | what a model may use; nodes by command as well |
+//! | `approve` | asking people about what a node would run |
 
+pub mod approve;
 pub mod builtin;
 pub mod command;
 pub mod lane;

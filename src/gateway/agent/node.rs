@@ -1,10 +1,11 @@
 //! Nodes in a conversation: what a model may use of them, and the command that does the same by hand. Each goes the way
-//! of every call on a node, through its policy; who may do what is asked here.
+//! of every call on a node, through its policy; who may do what is asked here, and what a node wants approved in [`approve`].
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Author;
+use super::approve;
 use super::command::{Asked, Command};
 use super::tool::{Tool, Used};
 use crate::gateway::approvals::Asker;
@@ -61,7 +62,7 @@ async fn invoke_tool(used: Used) -> Result<String, String> {
         session_key: Some(used.session_key.clone()),
         asker: Asker::Run(used.run_id.clone()),
     };
-    let answer = nodes::invoke(&used.hub, order).await.map_err(|fault| fault.message)?;
+    let answer = approve::invoke(&used.hub, &used.run_id, order).await?;
     Ok(answer["payload"].to_string())
 }
 
@@ -89,7 +90,7 @@ async fn command(asked: Asked) -> Result<String, String> {
                 session_key: Some(asked.session_key.clone()),
                 asker: Asker::Run(asked.run_id.clone()),
             };
-            let answer = nodes::invoke(&asked.hub, order).await.map_err(|fault| fault.message)?;
+            let answer = approve::invoke(&asked.hub, &asked.run_id, order).await?;
             Ok(said(&answer["payload"]))
         }
         _ => Err("say /node list, or /node run NAME COMMAND [ARGS…]".into()),

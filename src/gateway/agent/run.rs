@@ -150,10 +150,13 @@ pub fn outcome_of(past: &Record) -> Outcome {
 
 /// Answers, once it is the run's turn.
 pub(super) async fn live(hub: Rc<Hub>, run: Rc<Run>, errand: Errand) {
-    let turn = tokio::select! {
-        turn = hub.agent.turn(&run.session_key) => Some(turn),
-        () = run.aborted() => None,
-        () = hub.drained() => None,
+    let turn = match command::is_urgent(&errand.message) {
+        true => None,
+        false => tokio::select! {
+            turn = hub.agent.turn(&run.session_key) => Some(turn),
+            () = run.aborted() => None,
+            () = hub.drained() => None,
+        },
     };
     run.started_at.set(Some(clock::epoch_ms()));
     let configured = hub.embedded().agent.timeout.unwrap_or(DEFAULT_TIMEOUT);
@@ -171,7 +174,7 @@ pub(super) async fn live(hub: Rc<Hub>, run: Rc<Run>, errand: Errand) {
 }
 
 /// How long an answer may take where nothing else is said.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long an answer may take whatever is said.
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 

@@ -5,7 +5,9 @@
 //! | --- | --- |
 //! | `book` | the approvals and their states, pure |
 //! | `bound` | what an approval holds for, and how it is shown, pure |
+//! | `asked` | what is asked for, out of the protocol's words, pure |
 
+pub mod asked;
 pub mod book;
 pub mod bound;
 

@@ -136,6 +136,12 @@ pub async fn known(
         .await
 }
 
+/// Those whom approvals made owners, on any account of the channel.
+pub async fn owners(store: &Store, channel: &'static str) -> Result<Vec<String>, Fault> {
+    let sql = "SELECT DISTINCT sender FROM channel_senders WHERE channel = ?1 AND owner = 1 ORDER BY sender";
+    store.read(move |db| db.prepare(sql)?.query_map([channel], |row| row.get(0))?.collect()).await
+}
+
 /// Whether an approval made anybody an owner.
 pub async fn has_owner(store: &Store) -> Result<bool, Fault> {
     let sql = "SELECT EXISTS (SELECT 1 FROM channel_senders WHERE owner = 1)";
@@ -223,6 +229,7 @@ mod tests {
         let known = known(&store, "telegram", "default".into(), "5".into()).await.unwrap();
         assert_eq!(known, Known { approved: true, owner: true });
         assert!(has_owner(&store).await.unwrap());
+        assert_eq!(owners(&store, "telegram").await.unwrap(), ["5"]);
         // An hour later the others have to ask anew.
         assert!(list(&store, now + TTL_MS).await.unwrap().is_empty());
         assert!(matches!(ask(&store, wants("6"), now + TTL_MS).await.unwrap(), Asked::New(_)));

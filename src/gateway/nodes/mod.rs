@@ -74,6 +74,11 @@ pub fn entry(hub: &Hub, node_id: &str) -> Option<Value> {
     hub.nodes.book.borrow().entry(node_id)
 }
 
+/// The id of a node, by its id or its name where only one has it.
+pub fn id_of(hub: &Hub, name: &str) -> Option<String> {
+    hub.nodes.book.borrow().find(name).map(str::to_owned)
+}
+
 /// The node that a connection of this device may speak for now: its surface is approved and it is the newest connection
 /// of its device.
 ///

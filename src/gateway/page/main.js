@@ -1,11 +1,11 @@
 // The page as a whole: comes in, shows what this gateway has and what one may, and nothing else.
 
-const VIEWS = [chat, fleet, nodes, devices, log];
+const VIEWS = [chat, approvals, fleet, nodes, devices, log];
 
 /** Rights that calls need, by the beginning of their names; the longest that fits counts. */
 const RIGHTS = {
   "": "operator.read", "chat.send": "operator.write", "chat.abort": "operator.write", "sessions.create": "operator.write", "sessions.patch": "operator.write", "sessions.delete": "operator.admin",
-  "node.invoke": "operator.write", "node.pair.": "operator.pairing", "node.rename": "operator.pairing", "device.": "operator.pairing",
+  "node.invoke": "operator.write", "node.pair.": "operator.pairing", "node.rename": "operator.pairing", "device.": "operator.pairing", "exec.approval.": "operator.approvals",
   "fleet.start": "operator.admin", "fleet.stop": "operator.admin", "fleet.restart": "operator.admin", "fleet.rollback": "operator.admin",
 };
 const COVERS = { "operator.admin": /./, "operator.write": /^operator\.(write|read)$/ };
@@ -167,7 +167,10 @@ async function begin() {
     state: linkState,
     hello: welcomed,
     refused,
-    event: (name, payload) => VIEWS.forEach((view) => view.parts && view.event?.(name, payload)),
+    event: (name, payload) => {
+      VIEWS.forEach((view) => view.parts && view.event?.(name, payload));
+      heardOfApproval(name, payload);
+    },
     gap: () => shown && show(shown),
   });
   const kept = keeper.load();

@@ -25,6 +25,7 @@ const SCRIPT: &str = concat!(
     include_str!("chat.js"),
     include_str!("nodes.js"),
     include_str!("devices.js"),
+    include_str!("approvals.js"),
     include_str!("log.js"),
     include_str!("fleet.js"),
     include_str!("keys.js"),

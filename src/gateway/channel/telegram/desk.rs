@@ -84,8 +84,8 @@ impl Desk {
         }
         let chat = item.update["message"]["chat"]["id"].as_i64().unwrap_or_default();
         let text = item.update["message"]["text"].as_str().unwrap_or_default();
-        // Who wants the agent to stop cannot wait until it has.
-        let lane = (chat, stop::is_meant(text));
+        // Who wants the agent to stop, or decides what it waits for, cannot wait until it has ended.
+        let lane = (chat, stop::is_meant(text) || agent::command::is_urgent(text));
         let mut lanes = self.lanes.borrow_mut();
         if let Some(waiting) = lanes.get_mut(&lane) {
             waiting.push_back(item);
