@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::profile::rescue::May;
+
 /// The right to see.
 const READ_SCOPE: &[&str] = &["operator.read"];
 /// The right to send, run and change conversations.
@@ -55,7 +57,7 @@ pub fn named(scopes: &Value) -> Vec<&'static str> {
 fn needs_admin(method: &str, params: &Value) -> bool {
     let has = |key: &str| params.get(key).is_some();
     match method {
-        "agent" => params["message"].as_str().is_some_and(is_reset),
+        "agent" => params["message"].as_str().is_some_and(is_order),
         "node.invoke" => {
             let command = params["command"].as_str().unwrap_or_default();
             ["browser.proxy", "browser.proxy.upload.v1", "fs.listDir", "terminal.upload"].contains(&command)
@@ -112,10 +114,14 @@ fn is_deep_change(patch: &Value, besides: &[&str]) -> bool {
         || keys(patch).any(|key| !SETTINGS.contains(&key) && !besides.contains(&key))
 }
 
-/// `/new` and `/reset`, alone or with words behind them, begin a session anew.
-fn is_reset(message: &str) -> bool {
-    let word = message.split(char::is_whitespace).next().unwrap_or_default();
-    word.eq_ignore_ascii_case("/new") || word.eq_ignore_ascii_case("/reset")
+/// Whether a message is a slash command that takes every right: `/new` and `/reset` begin a session anew, and what a
+/// rescue gateway does to the profiles is ordered like that. All other words are only said.
+fn is_order(message: &str) -> bool {
+    let Some(line) = message.trim_start().strip_prefix('/') else { return false };
+    // A name may have the one of a bot behind it.
+    let name = line.split(|c: char| c.is_whitespace() || c == '@').next().unwrap_or_default();
+    let is = |word: &str| name.eq_ignore_ascii_case(word);
+    ["new", "reset"].into_iter().any(is) || May::WORDS.iter().any(|(word, may)| !may.is_look() && is(word))
 }
 
 fn is_true(params: &Value, key: &str) -> bool {
@@ -253,6 +259,15 @@ mod tests {
             ("agent", json!({"message": "hello /new"}), "operator.write"),
             ("agent", json!({"message": "/newer"}), "operator.write"),
             ("agent", json!({"message": "/NEW and go on"}), "operator.admin"),
+            ("agent", json!({"message": "please /restart main"}), "operator.write"),
+            ("agent", json!({"message": "/status main"}), "operator.write"),
+            ("agent", json!({"message": "/logs main"}), "operator.write"),
+            ("agent", json!({"message": "/restarted main"}), "operator.write"),
+            ("agent", json!({"message": " /Restart@rescue_bot main"}), "operator.admin"),
+            ("agent", json!({"message": "/start main"}), "operator.admin"),
+            ("agent", json!({"message": "/stop"}), "operator.admin"),
+            ("agent", json!({"message": "/rollback main"}), "operator.admin"),
+            ("chat.send", json!({"message": "/stop main"}), "operator.write"),
             ("node.invoke", json!({"command": "canvas.snapshot"}), "operator.write"),
             ("node.invoke", json!({"command": "browser.proxy"}), "operator.admin"),
             ("sessions.delete", json!({"key": "k"}), "operator.admin"),

@@ -29,24 +29,40 @@ pub async fn statuses(
         let told = told.iter().find(|status| status.name == name.as_str());
         profiles.push(match (profile, told) {
             // Until its first launch was prepared, the supervisor knows the name only.
-            (Ok(profile), Some(told)) if told.state_dir.is_empty() => ProfileStatus {
-                state: told.state,
-                intent: told.intent,
-                phase: told.phase.clone(),
-                last_exit: told.last_exit.clone(),
-                ..described(profile)
-            },
+            (Ok(profile), Some(told)) if told.state_dir.is_empty() => {
+                let mut status = ProfileStatus {
+                    state: told.state,
+                    intent: told.intent,
+                    phase: told.phase.clone(),
+                    last_exit: told.last_exit.clone(),
+                    ..described(profile)
+                };
+                status.warnings.extend(told.warnings.iter().cloned());
+                status
+            }
             (Ok(_), Some(told)) => told.clone(),
             (Err(error), Some(told)) => {
                 let mut status = told.clone();
                 status.warnings.push(error.to_string());
                 status
             }
+            (Ok(profile), None) if is_anothers(profile, known) => described(profile),
             (Ok(profile), None) => observed(profile).await,
             (Err(error), None) => broken(registry, name, error),
         });
     }
     profiles
+}
+
+/// Whether the gateway of another profile runs on this one's port: then what is seen there says nothing of this one.
+fn is_anothers(profile: &Profile, known: &[(ProfileName, Result<Profile>)]) -> bool {
+    let mut others = known.iter().filter_map(|(_, other)| other.as_ref().ok());
+    others.any(|other| {
+        let state_dir = &other.paths.state_dir;
+        other.name != profile.name
+            && other.port == profile.port
+            && Record::read(state_dir).is_some_and(|record| record.is_proved(state_dir))
+    })
 }
 
 /// A profile that nobody supervises, as the kernel and its port show it.

@@ -61,6 +61,8 @@ pub struct Member {
     pub last_exit: Option<LastExit>,
     /// Why the last launch was refused, or why it was given up.
     pub error: Option<Error>,
+    /// Whether that was before anything was started, so that no end of a run tells of it.
+    pub refused: bool,
     view: watch::Sender<View>,
     changes: broadcast::Sender<ProfileStatus>,
 }
@@ -83,6 +85,7 @@ impl Member {
             linked: Linked::default(),
             last_exit: None,
             error: None,
+            refused: false,
             view: watch::Sender::new(View { status, error: None }),
             changes,
         }
@@ -129,6 +132,7 @@ impl Member {
         status.phase = fleet.phase(&self.name).map(str::to_owned);
         status.last_exit.clone_from(&self.last_exit);
         status.warnings.extend(self.lockout.told.clone());
+        status.warnings.extend(self.refusal(status.state));
         if let Some(live) = &self.live {
             status.pid = Some(live.pid);
             let started_at_ms = live.record.started_at_ms;
@@ -236,6 +240,14 @@ impl Member {
         }
         self.trouble = self.profile.as_ref().and_then(prepare::port_lent);
         if self.trouble.is_some() { Exit::code(Kind::Unavailable.exit_code().into()) } else { exit }
+    }
+
+    /// Why there is no run, with what to do: the last one's end, however long ago, is no word on that.
+    fn refusal(&self, state: State) -> Option<String> {
+        let is_down = matches!(state, State::Failed | State::Backoff);
+        let error = self.error.as_ref().filter(|_| self.refused && is_down)?;
+        let remedy = error.remedy_text().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        Some(format!("not started: {error}{remedy}"))
     }
 
     /// Notes the end of the current run, of which nothing is left, and lets go of it.

@@ -4,6 +4,11 @@
 // Tests may fail loudly and say why they skip something; their deadlines need a clock.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods)]
 
+// Only a part of it is needed here.
+#[allow(dead_code)]
+#[path = "../gateway/bot_api.rs"]
+mod bot_api;
+mod browser;
 mod fake;
 mod held;
 mod look;
@@ -25,6 +30,7 @@ mod honeypot;
 mod joining;
 mod lifecycle;
 mod nodes;
+mod orders;
 mod registry;
 mod render;
 mod rescue;

@@ -14,18 +14,19 @@ use super::look;
 use super::world::{OPENCLAW, PATIENCE, Said, World, pid, wait_for};
 
 /// Everything is allowed that there is.
-const ALL: &str = r#"["status", "conflicts", "logs", "start", "stop", "restart", "rollback"]"#;
+pub const ALL: &str = r#"["status", "conflicts", "logs", "start", "stop", "restart", "rollback"]"#;
 
 impl World {
     /// A rescue profile with these lines in `[rescue]`, started; its name.
-    fn rescue(&self, lines: &str) -> String {
+    pub fn rescue(&self, lines: &str) -> String {
         let name = self.name("rescue");
         self.rescue_manifest(&name, lines);
         self.start(&name);
         name
     }
 
-    fn rescue_manifest(&self, name: &str, lines: &str) {
+    /// The manifest of one.
+    pub fn rescue_manifest(&self, name: &str, lines: &str) {
         self.run(&["profile", "create", name, "--from", "rescue"]);
         let file = self.home(format!(".config/openclaw/profiles/{name}.toml"));
         let text = std::fs::read_to_string(&file).unwrap();

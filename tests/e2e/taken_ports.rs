@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::fake::FAKE;
 use super::look;
-use super::world::{World, wait_for};
+use super::world::{World, pid, wait_for};
 
 /// A profile whose port is `port`, not started.
 fn profile(world: &World, name: &str) -> u16 {
@@ -176,4 +176,19 @@ fn a_new_profile_goes_out_of_the_way_of_a_port_in_use_and_says_so() {
     );
     drop(_holder);
     assert_eq!(world.show(&name)["port"], port, "chosen once");
+}
+
+#[test]
+fn what_runs_on_a_port_is_said_of_its_own_profile_alone() {
+    let world = World::new();
+    let port = profile(&world, "held");
+    let before = pid(&world.start("held"));
+    world.manifest("twin", &format!("[runtime]\nkind = \"embedded\"\n[gateway]\nport = {port}\n"));
+    let twin = world.show("twin");
+    assert_eq!((twin["state"].as_str(), &twin["pid"]), (Some("stopped"), &serde_json::Value::Null), "{twin}");
+    assert_eq!(pid(&world.show("held")), before);
+    // Why it cannot be started is said as long as that is so, and not how an earlier run ended.
+    world.run(&["profile", "start", "twin", "--json"]).refused(78, "port_block_overlap");
+    let told = world.show("twin")["warnings"].to_string();
+    assert!(told.contains("not started: the ports") && told.contains("overlap; give `"), "{told}");
 }

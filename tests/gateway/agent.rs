@@ -12,7 +12,8 @@ use super::provider::{Provider, Scene};
 const ALL: &[&str] = &["operator.admin"];
 const KEY: &str = "canary-key-that-never-leaves-0123456789";
 
-async fn gateway(provider: &Provider) -> Gateway {
+/// A gateway whose model is at this provider.
+pub async fn gateway(provider: &Provider) -> Gateway {
     let config = provider.config(KEY);
     let follow = |source: &SecretSource| match source {
         SecretSource::Inline(secret) => Ok(Some(secret.clone())),
@@ -77,6 +78,21 @@ async fn an_answer_streams_and_is_kept() {
     assert!(text(&help["message"]).contains("/status"), "commands work beside a model: {help}");
     assert_eq!(provider.asked().len(), 2);
     assert_silent(&mut gateway);
+}
+
+#[tokio::test]
+async fn what_comes_soon_after_the_last_step_is_told_before_more_comes() {
+    let (say, scene) = Scene::steps();
+    let provider = Provider::start(vec![scene]).await;
+    let gateway = gateway(&provider).await;
+    let (mut client, _) = gateway.connected(ALL).await;
+    send(&mut client, "hi", "k1").await;
+    for piece in ["One", " two", " three"] {
+        say.send(piece).unwrap();
+        assert_eq!(client.event("chat").await["payload"]["deltaText"], piece);
+    }
+    drop(say);
+    assert_eq!(text(&ended(&mut client, "k1").await["message"]), "One two three");
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::harness::within;
+/// Long enough for a loaded machine, short enough to fail.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 pub const BOT_TOKEN: &str = "7:a-token-that-nobody-may-see";
 
@@ -102,7 +103,7 @@ impl BotApi {
     /// Waits until `method` was asked `count` times.
     pub async fn was_asked(&self, method: &str, count: usize) -> Vec<Value> {
         let mut changed = self.changed.subscribe();
-        within(&format!("{count} times {method}"), async {
+        let found = tokio::time::timeout(DEADLINE, async {
             loop {
                 let asked = self.asked(method);
                 if asked.len() >= count {
@@ -110,8 +111,8 @@ impl BotApi {
                 }
                 changed.changed().await.unwrap();
             }
-        })
-        .await
+        });
+        found.await.unwrap_or_else(|_| panic!("not {count} times {method}: {:?}", self.asked(method)))
     }
 
     /// Waits for message number `count` and gives its text.

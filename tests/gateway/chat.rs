@@ -198,3 +198,26 @@ async fn scopes_bound_what_may_be_said_and_done() {
         assert_eq!(refused["error"]["details"]["missingScope"], "operator.admin", "{method}: {refused}");
     }
 }
+
+#[tokio::test]
+async fn an_event_is_told_to_its_session_and_is_no_command() {
+    let gateway = Gateway::start().await;
+    let (mut reader, _) = gateway.connected(&["operator.read"]).await;
+    let (mut writer, _) = gateway.connected(&["operator.write"]).await;
+    let event = json!({ "mode": "next-heartbeat", "text": " /help came by post " });
+    assert_eq!(reader.call("wake", event.clone()).await["error"]["code"], "FORBIDDEN");
+    assert_eq!(writer.call("wake", event).await["payload"], json!({ "ok": true }));
+    let end = writer.event("chat").await;
+    assert!(text(&end["payload"]["message"]).starts_with("No model is configured"), "{end}");
+    let kept = history(&mut writer, json!({ "sessionKey": "main" })).await;
+    assert_eq!(text(&kept["messages"][0]), "[System event] /help came by post");
+    for (wrong, words) in [
+        (json!({ "mode": "now" }), "must have required property 'text'"),
+        (json!({ "mode": "now", "text": " " }), "text required"),
+        (json!({ "mode": "soon", "text": "x" }), "at /mode"),
+        (json!({ "mode": "now", "text": "x", "agentId": "ops" }), "unknown agent id \"ops\""),
+    ] {
+        let refused = writer.call("wake", wrong).await;
+        assert!(refused["error"]["message"].as_str().unwrap().contains(words), "{refused}");
+    }
+}

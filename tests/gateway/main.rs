@@ -4,6 +4,8 @@
 // Tests may fail loudly, their helpers too.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../e2e/browser.rs"]
+mod browser;
 #[path = "../fake/built.rs"]
 mod built;
 // Only the folder is asked for here.

@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::harness::{Gateway, TOKEN};
+use super::harness::{Gateway, TOKEN, within};
 use super::npm;
+use super::provider::{Provider, Scene};
 
 /// Node takes seconds to begin on a busy machine.
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
@@ -20,8 +21,9 @@ struct Official {
 }
 
 impl Official {
-    fn begin(port: u16) -> Self {
-        let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/life.mjs");
+    /// One that lives as a script of `tests/real` says.
+    fn begin(script: &str, port: u16) -> Self {
+        let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real").join(script);
         let mut node = Command::new(npm::node())
             .arg(script)
             .arg(port.to_string())
@@ -71,7 +73,7 @@ async fn real_official_client_lives_its_whole_life() {
         options.store = store.clone();
     })
     .await;
-    let mut client = Official::begin(first.port);
+    let mut client = Official::begin("life.mjs", first.port);
 
     let refused = client.next("refused").await;
     assert!(refused.as_str().unwrap().starts_with("device pairing required (requestId: "), "{refused}");
@@ -110,4 +112,29 @@ async fn real_official_client_lives_its_whole_life() {
     assert_eq!(client.next("close").await, json!({"code": 1012, "reason": "service restart"}));
     assert_eq!(client.next("nothing more").await, Value::Null);
     assert!(client.node.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn real_official_client_hears_an_errand_whole() {
+    let ((story, first), (long, second), (more, third)) = (Scene::steps(), Scene::steps(), Scene::steps());
+    let refusal = json!({ "error": { "message": "maximum context length is 8192" } }).to_string();
+    let scenes = vec![first, second, third, Scene::Refuses(400, "", refusal)];
+    let mut provider = Provider::start(scenes).await;
+    let gateway = super::agent::gateway(&provider).await;
+    let mut client = Official::begin("agent.mjs", gateway.port);
+    story.send("One ").unwrap();
+    long.send("Far").unwrap();
+    more.send("Half").unwrap();
+    for (step, piece) in [("one", "two "), ("two", "three.")] {
+        assert_eq!(client.next("step").await, step);
+        story.send(piece).unwrap();
+    }
+    drop(story);
+    assert_eq!(client.next("step").await, "back");
+    more.send(" a word").unwrap();
+    drop(more);
+    assert_eq!(client.next("nothing more").await, Value::Null);
+    assert!(client.node.wait().unwrap().success());
+    within("the provider to be left", provider.gone.recv()).await.unwrap();
+    drop(long);
 }

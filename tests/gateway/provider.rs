@@ -17,10 +17,20 @@ pub enum Scene {
     Calls(&'static [(&'static str, &'static str)]),
     /// This status with these header lines and this body.
     Refuses(u16, &'static str, String),
+    /// The pieces that [`Scene::steps`] is given, as they come; the last one is followed by the end.
+    Steps(mpsc::UnboundedReceiver<&'static str>),
     /// A piece of text, then silence until the client goes.
     Hangs(&'static str),
     /// A piece of text, then the connection ends.
     Cuts(&'static str),
+}
+
+impl Scene {
+    /// An answer that comes in the pieces that are sent, and ends when the sender is dropped.
+    pub fn steps() -> (mpsc::UnboundedSender<&'static str>, Scene) {
+        let (say, pieces) = mpsc::unbounded_channel();
+        (say, Scene::Steps(pieces))
+    }
 }
 
 /// A running provider.
@@ -88,7 +98,7 @@ async fn serve(
             Some(Scene::Says(pieces)) => {
                 begin(&mut stream).await;
                 for piece in pieces {
-                    say(&mut stream, &json!({ "choices": [{ "delta": { "content": piece } }] })).await;
+                    speak(&mut stream, piece).await;
                 }
                 end(&mut stream, "stop").await
             }
@@ -100,16 +110,32 @@ async fn serve(
                 }
                 end(&mut stream, "tool_calls").await
             }
+            Some(Scene::Steps(mut pieces)) => {
+                begin(&mut stream).await;
+                loop {
+                    let mut rest = [0; 64];
+                    tokio::select! {
+                        piece = pieces.recv() => match piece {
+                            Some(piece) => speak(&mut stream, piece).await,
+                            None => break end(&mut stream, "stop").await,
+                        },
+                        read = stream.read(&mut rest) => if !matches!(read, Ok(read) if read > 0) {
+                            let _ = gone.send(());
+                            break false;
+                        },
+                    }
+                }
+            }
             Some(Scene::Hangs(piece)) => {
                 begin(&mut stream).await;
-                say(&mut stream, &json!({ "choices": [{ "delta": { "content": piece } }] })).await;
+                speak(&mut stream, piece).await;
                 while matches!(stream.read(&mut [0; 64]).await, Ok(read) if read > 0) {}
                 let _ = gone.send(());
                 false
             }
             Some(Scene::Cuts(piece)) => {
                 begin(&mut stream).await;
-                say(&mut stream, &json!({ "choices": [{ "delta": { "content": piece } }] })).await;
+                speak(&mut stream, piece).await;
                 false
             }
         };
@@ -154,6 +180,10 @@ async fn refuse(stream: &mut TcpStream, status: u16, headers: &str, body: &str) 
 async fn begin(stream: &mut TcpStream) {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let _ = stream.write_all(head.as_bytes()).await;
+}
+
+async fn speak(stream: &mut TcpStream, piece: &str) {
+    say(stream, &json!({ "choices": [{ "delta": { "content": piece } }] })).await;
 }
 
 async fn say(stream: &mut TcpStream, event: &Value) {

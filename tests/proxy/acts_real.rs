@@ -2,6 +2,7 @@
 //! has it work, and refuses what it must. Parts of one test, since one real gateway is dear enough.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::compared_real::{LONG, Real};
 use super::look;
 use super::model::{Model, SENTENCE, SLOWLY};
-use super::world::wait_within;
+use super::world::{said_within, wait_within};
 
 /// The agent speaks as the model does; what was said is kept, and where.
 pub fn talk(real: &Real, model: &Model) {
@@ -133,6 +134,54 @@ pub fn nodes(real: &Real) {
     assert!(told.contains("system.which") && told.contains("connected"), "{told}");
     let devices = real.ours(&["devices", "list"]).ok().out;
     assert!(devices.contains("node") && devices.contains("connected"), "{devices}");
+}
+
+/// A node of ours waits as well, is let in by the real program's own CLI, and does for it what its owner lists.
+pub fn own_node(real: &Real) {
+    let rules = real.world.state(&real.name).join("node-exec.json");
+    std::fs::write(&rules, r#"{"allow": [["/bin/echo", "*"]]}"#).unwrap();
+    std::fs::set_permissions(&rules, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let node = real.spawn(&["node", "run", "--display-name", "Bench"]);
+    let request = wait_within(LONG, "our node to ask", || {
+        let waiting = real.ours(&["nodes", "pending", "--json"]).ok().json();
+        let own = waiting.as_array()?.iter().find(|request| request["displayName"] == "Bench")?;
+        own["requestId"].as_str().map(str::to_owned)
+    });
+    let theirs = |words: &[&str]| said_within(real.theirs(words).spawn().unwrap(), LONG);
+    let invoke = |command: &str, params: &str| {
+        let asked = ["nodes", "invoke", "--node", "Bench", "--command", command, "--params", params];
+        theirs(&[&asked[..], &["--json"]].concat())
+    };
+    assert_ne!(invoke("system.which", r#"{"bins":["sh"]}"#).code, Some(0), "nobody has let it in");
+    theirs(&["nodes", "approve", &request]).ok();
+    let found = invoke("system.which", r#"{"bins":["sh"]}"#).ok();
+    assert!(found.out.contains("/sh\""), "{found:?}");
+    let ran = real.ours(&[
+        "nodes",
+        "invoke",
+        "--node",
+        "Bench",
+        "--command",
+        "system.run",
+        "--params",
+        r#"{"command":["/bin/echo","hi"]}"#,
+        "--json",
+    ]);
+    assert!(ran.out.contains("hi\\n"), "{ran:?}");
+    let refused = real.ours(&[
+        "nodes",
+        "invoke",
+        "--node",
+        "Bench",
+        "--command",
+        "system.run",
+        "--params",
+        r#"{"command":["/bin/cat","/etc/hostname"]}"#,
+        "--json",
+    ]);
+    assert!(refused.code != Some(0) && refused.out.contains("SYSTEM_RUN_DENIED"), "{refused:?}");
+    look::signal(node.id(), Signal::SIGTERM);
+    said_within(node, LONG);
 }
 
 /// The gateway is stopped by the supervisor that runs it, and then asking it says so.

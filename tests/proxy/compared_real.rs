@@ -63,9 +63,14 @@ impl Real {
 
     /// A command of the real program, not yet run.
     pub fn theirs(&self, words: &[&str]) -> Command {
+        Real::command(&self.world, &self.name, words)
+    }
+
+    /// The same about any profile of a world.
+    pub fn command(world: &World, name: &str, words: &[&str]) -> Command {
         let mut command = Command::new(npm::bin().join("openclaw"));
-        self.world.surround(&mut command).args(["--profile", &self.name]).args(words);
-        command.env("PATH", self.path()).env("OPENCLAW_NO_RESPAWN", "1");
+        world.surround(&mut command).args(["--profile", name]).args(words);
+        command.env("PATH", npm::path()).env("OPENCLAW_NO_RESPAWN", "1");
         command
     }
 }
@@ -89,6 +94,7 @@ fn real_gateway_answers_every_verb_as_its_own_program_has_it() {
     acts_real::refusals(&real);
     acts_real::pages(&real, config["gateway"]["auth"]["token"].as_str().unwrap());
     acts_real::nodes(&real);
+    acts_real::own_node(&real);
     compare(&real);
     super::look::signal(node.id(), nix::sys::signal::Signal::SIGTERM);
     node.wait().unwrap();

@@ -5,6 +5,8 @@
 // a part is used here.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods, dead_code)]
 
+#[path = "../gateway/bot_api.rs"]
+mod bot_api;
 #[path = "../e2e/fake.rs"]
 mod fake;
 #[path = "../e2e/look.rs"]
@@ -20,6 +22,7 @@ mod world;
 
 mod acts;
 mod acts_real;
+mod agent;
 mod calls;
 mod certificates;
 mod codes;
@@ -28,6 +31,7 @@ mod contexts;
 mod credentials;
 mod devices;
 mod devices_real;
+mod embedded_acts_real;
 mod embedded_real;
 mod manners;
 mod model;

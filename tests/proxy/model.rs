@@ -1,5 +1,5 @@
 //! A model of the test's own behind the OpenAI-compatible interface. It says the same sentence to everybody, a word at a
-//! time, and to whoever wants it slowly only the first word until it is let go on.
+//! time, to whoever wants it slowly only the first word until it is let go on, and refuses what it is told to refuse.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,6 +13,9 @@ use super::compared_real::LONG;
 pub const SENTENCE: &str = "Hello from the small model.";
 /// What it is told by whoever wants it slowly.
 pub const SLOWLY: &str = "say it slowly";
+
+/// What it is told by whoever wants no answer.
+pub const REFUSED: &str = "refuse this";
 
 /// The model; it serves until the test ends.
 pub struct Model {
@@ -69,8 +72,17 @@ fn answer(stream: TcpStream, (gate, opened): &(Mutex<bool>, Condvar)) -> std::io
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    let is_slow = String::from_utf8_lossy(&body).contains(SLOWLY);
+    let asked = String::from_utf8_lossy(&body);
+    let is_slow = asked.contains(SLOWLY);
     let mut stream = stream;
+    if asked.contains(REFUSED) {
+        let why = json!({"error": {"message": "I was told to refuse"}}).to_string();
+        let length = why.len();
+        return write!(
+            stream,
+            "HTTP/1.1 400 x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{why}"
+        );
+    }
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")?;
     for (nth, word) in SENTENCE.split_inclusive(' ').enumerate() {
         if is_slow && nth == 1 {

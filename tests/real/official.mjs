@@ -27,7 +27,7 @@ export function port() {
  * `closed` becomes `{code, reason}` when the gateway ends the connection; the first close before the
  * hello, or an error of the handshake, rejects.
  */
-export async function connect({ onEvent } = {}) {
+export async function connect({ onEvent, onHello = () => {} } = {}) {
   const url = `ws://127.0.0.1:${port()}`;
   const token = (await text(process.stdin)).trim();
   const { GatewayClient } = await load("@openclaw/gateway-client");
@@ -42,7 +42,10 @@ export async function connect({ onEvent } = {}) {
     maxProtocol: PROTOCOL_VERSION,
     deviceIdentity: null,
     onEvent,
-    onHelloOk: opened.resolve,
+    onHelloOk: (hello) => {
+      opened.resolve(hello);
+      onHello(hello);
+    },
     onConnectError: opened.reject,
     onClose: (code, reason) => {
       opened.reject(new Error(`closed before the hello: ${code} ${reason}`));

@@ -4,6 +4,8 @@
 // a part is used here.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods, dead_code)]
 
+#[path = "../e2e/browser.rs"]
+mod browser;
 #[path = "../e2e/look.rs"]
 mod look;
 #[path = "../e2e/npm.rs"]
@@ -22,6 +24,7 @@ mod hosts;
 mod links;
 mod net;
 mod nodes_real;
+mod page;
 mod probe;
 mod secrets;
 mod server;

@@ -40,8 +40,12 @@ pub async fn run(context: &Context, agent: &Agent) -> Result<()> {
         Error::new(Kind::Failed, "signals_unavailable", "signals cannot be watched").caused_by(error)
     })?;
     let mut speech = Speech::new(&id, agent.session.as_deref().unwrap_or(MAIN));
+    let mut is_begun = false;
     let mut hear = |came: &Incoming| match came {
-        Incoming::Answer(answer) => speech.begun(answer.payload.as_ref().unwrap_or(&Value::Null)),
+        Incoming::Answer(answer) => {
+            is_begun = true;
+            speech.begun(answer.payload.as_ref().unwrap_or(&Value::Null));
+        }
         Incoming::Event(event) => say(context, &speech.hear(event)),
     };
     let outcome = tokio::select! {
@@ -62,7 +66,7 @@ pub async fn run(context: &Context, agent: &Agent) -> Result<()> {
             if error.code() == "gateway_slow" {
                 abort(&mut line, &speech).await;
             }
-            return Err(error);
+            return Err(if is_begun { failed(error) } else { error });
         }
     };
     line.close().await;
@@ -99,6 +103,18 @@ fn usual(asked: &mut Value, hello: &HelloOk) -> Result<()> {
         asked["agentId"] = json!(agent);
     }
     Ok(())
+}
+
+/// A run that was accepted and then failed is no call that was refused, though gateways tell both alike.
+fn failed(error: Error) -> Error {
+    if error.code() != "gateway_request_failed" {
+        return error;
+    }
+    let told = Error::new(Kind::Failed, "agent_failed", error.message());
+    match error.profile_name() {
+        Some(name) => told.profile(name),
+        None => told,
+    }
 }
 
 /// Prints text for people at once.

@@ -47,6 +47,9 @@ impl Driver {
             }
             self.spawn(name, run, prepared)
         });
+        if let Some(member) = self.members.get_mut(name) {
+            member.refused = spawned.is_err();
+        }
         let event = match spawned {
             Ok(()) => Event::Spawned { run },
             Err(error) => {

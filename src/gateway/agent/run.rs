@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::told::{self, Live};
@@ -58,6 +58,8 @@ pub struct Run {
     pub accepted_at: u64,
     /// What clients have heard of it.
     pub live: RefCell<Live>,
+    /// That something was said which they have not heard yet.
+    pub grew: Notify,
     session_id: OnceCell<String>,
     started_at: Cell<Option<u64>>,
     aborted: watch::Sender<bool>,
@@ -72,6 +74,7 @@ impl Run {
             session_key: session_key.to_owned(),
             accepted_at,
             live: RefCell::default(),
+            grew: Notify::new(),
             session_id: OnceCell::new(),
             started_at: Cell::new(None),
             aborted: watch::Sender::new(false),
@@ -165,7 +168,7 @@ pub(super) async fn live(hub: Rc<Hub>, run: Rc<Run>, errand: Errand) {
         biased;
         () = run.aborted() => None,
         () = hub.drained() => Some(Err(Failure::new("the gateway is stopping"))),
-        end = timeout(limit, work(&hub, &run, &errand)) => Some(end.unwrap_or_else(|_| {
+        end = timeout(limit, work_told(&hub, &run, &errand)) => Some(end.unwrap_or_else(|_| {
             Err(Failure::new(format!("no answer within {}", humantime::format_duration(limit))).kind("timeout"))
         })),
     };
@@ -177,6 +180,14 @@ pub(super) async fn live(hub: Rc<Hub>, run: Rc<Run>, errand: Errand) {
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long an answer may take whatever is said.
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+
+/// Finds the answer, and tells what is said meanwhile.
+async fn work_told(hub: &Rc<Hub>, run: &Rc<Run>, errand: &Errand) -> Result<Value, Failure> {
+    tokio::select! {
+        end = work(hub, run, errand) => end,
+        never = told::keep_up(hub, run) => match never {},
+    }
+}
 
 /// Finds the answer; what leads to it is stored on the way.
 async fn work(hub: &Rc<Hub>, run: &Rc<Run>, errand: &Errand) -> Result<Value, Failure> {

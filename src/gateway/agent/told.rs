@@ -1,9 +1,11 @@
 //! What clients hear of a run: `agent` for each step, `chat` for what is said. Text that grows is told in steps of a
 //! tenth of a second at the shortest, so that a fast model does not drown slow clients.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::Outcome;
 use super::run::{Failure, Run};
@@ -96,7 +98,18 @@ pub fn says(hub: &Hub, run: &Run, piece: &str) {
         live.text.push_str(piece);
         live.last.is_none_or(|last| last.elapsed() >= STEP)
     };
-    if due {
+    match due {
+        true => flush(hub, run),
+        false => run.grew.notify_one(),
+    }
+}
+
+/// Tells what came too soon after the last step once it is time for it: the next piece may be long in coming.
+pub async fn keep_up(hub: &Hub, run: &Run) -> Infallible {
+    loop {
+        run.grew.notified().await;
+        let since = run.live.borrow().last.map_or(STEP, |last| last.elapsed());
+        sleep(STEP.saturating_sub(since)).await;
         flush(hub, run);
     }
 }

@@ -32,7 +32,8 @@ const fleet = {
 
   card(profile) {
     const { name, state, phase, lastExit } = profile;
-    const ended = state === "failed" || state === "backoff" ? [lastExit?.reason, ...(lastExit?.lastLines ?? []).slice(-1)].filter(Boolean).join(": ") : "";
+    // One that was asked to stop ended well; why it did not come again is no matter of that end.
+    const ended = (state === "failed" || state === "backoff") && !lastExit?.reason?.startsWith("stopped as asked") ? [lastExit?.reason, ...(lastExit?.lastLines ?? []).slice(-1)].filter(Boolean).join(": ") : "";
     return el("li.card.profile", { "data-profile": name },
       el("div.head", {}, el("h3", {}, name), pill(state, phase ? `${state}: ${phase}` : state), profile.intent && profile.intent !== (state === "stopped" ? "down" : "up") ? el("span.meta", {}, `wanted ${profile.intent}`) : null),
       facts([

@@ -1,7 +1,8 @@
-//! The family of the agent: giving it an errand and waiting for what comes of it.
+//! The family of the agent: giving it an errand, waiting for what comes of it, and telling it what happens.
 
 mod give;
 mod wait;
+mod wake;
 mod who;
 
 use super::{Family, Method, later, now};
@@ -24,6 +25,12 @@ pub const FAMILY: Family = Family {
             scope: Some(scope::WRITE),
             params: Some(wait::PARAMS),
             run: |call| later(wait::answer(call)),
+        },
+        Method {
+            name: "wake",
+            scope: Some(scope::WRITE),
+            params: Some(wake::PARAMS),
+            run: |call| later(wake::answer(call)),
         },
         Method {
             name: "agent.identity.get",
