@@ -109,8 +109,7 @@ fn worked(world: &World, name: &str) -> String {
 #[test]
 fn the_page_of_a_rescue_gateway_shows_the_others_and_turns_them() {
     let world = World::new();
-    let port =
-        world.fake("main", "", "stop_timeout = \"200ms\"", &["--starts", "@starts", "--clean", "@clean"]);
+    world.fake("main", "", "stop_timeout = \"200ms\"", &["--starts", "@starts", "--clean", "@clean"]);
     let first = pid(&world.start("main"));
     // Two others that could not run beside each other.
     let port = world.block();
