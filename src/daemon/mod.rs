@@ -18,6 +18,7 @@ mod control;
 mod driver;
 pub mod evidence;
 mod exposing;
+mod fallback;
 mod handover;
 pub mod holder;
 mod journal;
@@ -44,6 +45,7 @@ mod repeats;
 mod setup;
 mod sharing;
 mod survey;
+mod trial;
 
 use std::os::fd::AsFd;
 
@@ -59,6 +61,7 @@ pub use adoption::is_orphaned;
 pub use after::refusal as after_refusal;
 pub use confining::{Held, foreseen, held};
 pub use exposing::refusal as exposure_refusal;
+pub use fallback::go_back;
 pub use kept::kept;
 pub use known::statuses;
 pub use linking::{known_key, ssh_client, ssh_variables};
@@ -117,17 +120,7 @@ pub async fn run(
     // A connection that comes while this process becomes another program waits in the queue.
     let door = listener.as_fd().try_clone_to_owned();
     crash::point("socket-made");
-    let status = SupervisorStatus {
-        pid: process::own_pid(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        program: process::own_program().display().to_string(),
-        socket: setup.socket.display().to_string(),
-        started_at_ms: clock::epoch_ms(),
-        profiles: 0,
-        memory_bytes: process::own_memory(),
-        on_demand: !setup.is_service(),
-        warnings: unlogged.iter().map(|error| format!("no logs are kept: {error}")).collect(),
-    };
+    let status = status(&setup, unlogged);
     address::publish(&setup.paths.state_dir, &setup.socket)?;
     crash::point("note-made");
     let (ending, ended) = watch::channel(false);
@@ -136,7 +129,11 @@ pub async fn run(
     let control = tokio::spawn(control::serve(listener, orders, ended, farewell));
     tracing::info!(pid = status.pid, socket = %status.socket, "supervisor listening");
     listening(&status);
+    fallback::begin_probation(&setup);
     let successor = driver.run(stop).await;
+    if successor.is_none() {
+        fallback::trust(&setup);
+    }
     // Whoever sees this supervisor's last connection close must be able to start the next one: so the door
     // and the claim go first.
     let _ = ending.send(true);
@@ -159,4 +156,23 @@ pub async fn run(
     }
     tracing::info!("supervisor ended");
     Ok(())
+}
+
+/// What it says of itself at its beginning; `unlogged` is why its logs cannot be kept.
+fn status(setup: &Setup, unlogged: Option<Error>) -> SupervisorStatus {
+    SupervisorStatus {
+        pid: process::own_pid(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        program: process::own_program().display().to_string(),
+        socket: setup.socket.display().to_string(),
+        started_at_ms: clock::epoch_ms(),
+        profiles: 0,
+        memory_bytes: process::own_memory(),
+        on_demand: !setup.is_service(),
+        warnings: unlogged
+            .map(|error| format!("no logs are kept: {error}"))
+            .into_iter()
+            .chain(fallback::warning(setup))
+            .collect(),
+    }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::adoption::{self, Found};
-use super::{DISK, Setup, prepare};
+use super::{DISK, Setup, prepare, trial};
 use crate::base::record::Runtime;
 use crate::base::{Error, Kind, ProfileName, Result};
 use crate::host::{files, process};
@@ -48,7 +48,7 @@ fn runs(setup: &Setup) -> Result<Vec<ProfileName>> {
 }
 
 /// Lets `program` show how it would do in the place of this supervisor; its version, if it would do as well. Blocks for
-/// as long as it takes to say so, at most a quarter of a minute.
+/// as long as it takes to show it, at most half a minute.
 ///
 /// # Errors
 /// [`Kind::Failed`] `program_unfit`, with what it does wrong.
@@ -71,6 +71,7 @@ pub fn version_of(setup: &Setup, program: &Path) -> Result<String> {
     let version = version.ok_or_else(|| unfit("it does not say its version as this program does".into()))?;
     let said = ask(&WORDS, REHEARSAL_TIMEOUT)?;
     judge(setup, &said).map_err(unfit)?;
+    trial::stand(setup, program).map_err(unfit)?;
     Ok(version.to_owned())
 }
 

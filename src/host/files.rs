@@ -365,6 +365,11 @@ pub fn removed(path: &Path, outcome: io::Result<()>) -> Result<()> {
     }
 }
 
+/// Removes a directory that may be gone already, with everything in it; links are removed, not followed.
+pub fn remove_all(dir: &Path) {
+    let _ = fs::remove_dir_all(dir);
+}
+
 /// Removes a file that may be gone already.
 pub fn remove(path: &Path) {
     let _ = fs::remove_file(path);

@@ -21,11 +21,12 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use super::clock::Stopwatch;
 use super::confine::{self, Ruleset};
+use super::handle::Handle;
 use super::inherit::CLAIM_VARIABLE;
 use super::lock::Claim;
 use super::notify::{LISTEN_VARIABLES, NOTIFY_VARIABLES};
-use super::system;
 use super::tree::MARK_VARIABLE;
+use super::{reap, system};
 use crate::base::record::{Holder, HolderKind};
 
 /// What to spawn as a gateway.
@@ -121,6 +122,19 @@ pub fn output_of(
     confined: Option<Ruleset>,
     limit: Duration,
 ) -> io::Result<String> {
+    spoken_by(argv, environment, confined, limit).map(|(_, text)| text)
+}
+
+/// The same, with a hold on the process, which may go on when it has nothing more to say.
+///
+/// # Errors
+/// As [`output_of`].
+pub fn spoken_by(
+    argv: &[OsString],
+    environment: Option<&BTreeMap<String, String>>,
+    confined: Option<Ruleset>,
+    limit: Duration,
+) -> io::Result<(Handle, String)> {
     let (program, arguments) =
         argv.split_first().ok_or_else(|| io::Error::other("the command line is empty"))?;
     let mut command = Command::new(program);
@@ -133,11 +147,15 @@ pub fn output_of(
         confine::confine(&mut command, ruleset)?;
     }
     let clock = Stopwatch::start();
-    let mut child = {
+    let (mut child, handle) = {
+        // Until it is held its pid must stay its own.
+        let _kept = reap::hold();
         let _alone = SPAWNING.lock().unwrap_or_else(PoisonError::into_inner);
-        command.spawn()?
+        let child = command.spawn()?;
+        let handle = Handle::open(child.id())?;
+        (child, handle)
     };
-    let Some(mut output) = child.stdout.take() else { return Ok(String::new()) };
+    let Some(mut output) = child.stdout.take() else { return Ok((handle, String::new())) };
     let (mut text, mut chunk) = (Vec::new(), [0; 4096]);
     loop {
         let left = limit.saturating_sub(clock.elapsed());
@@ -152,7 +170,7 @@ pub fn output_of(
             answer => answer?,
         };
         match output.read(&mut chunk)? {
-            0 => return Ok(String::from_utf8_lossy(&text).into_owned()),
+            0 => return Ok((handle, String::from_utf8_lossy(&text).into_owned())),
             length => text.extend_from_slice(&chunk[..length.min(ANSWER_MAX.saturating_sub(text.len()))]),
         }
     }
@@ -266,6 +284,11 @@ pub fn own_program() -> PathBuf {
         Ok(path) if super::files::is_executable(&path) => path,
         _ => system::own_image(),
     }
+}
+
+/// Device and inode of the file that this process is made of, whatever stands under its name by now.
+pub fn own_identity() -> Option<(u64, u64)> {
+    super::files::identity(&system::own_image())
 }
 
 /// This process.

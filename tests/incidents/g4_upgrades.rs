@@ -6,9 +6,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::fake::FAKE;
+use super::user_units::{generated, managed, value};
 use super::world::{OPENCLAW, World, pid, wait_for};
 
 /// The version under test, and one that is as long.
@@ -174,4 +176,102 @@ fn incident_g4_a_gateway_that_does_not_boot_in_its_new_version_runs_in_the_one_b
         fs::read_to_string(world.home(".config/openclaw/profiles").join(format!("{name}.toml"))).unwrap();
     assert_eq!(kept, manifest("1"));
     assert_eq!(pid(&world.show(&bystander)), bystander_pid);
+}
+
+#[test]
+fn incident_g4_a_program_that_comes_up_nowhere_is_found_out_before_it_takes_over() {
+    let world = World::new();
+    let name = world.name("work");
+    let gateway = world.start(&name);
+    let before = supervisor(&world);
+    let real = OPENCLAW;
+    // Everything that is asked of it beforehand it answers as the real one does; as a supervisor it is of no use.
+    let but = |what: &str| {
+        format!(
+            "#!/bin/sh\ncase \"$*\" in \"supervisor run --background\") {what};; esac\nexec {real} \"$@\"\n"
+        )
+    };
+    let cases = [
+        ("dies", but("kill -9 $$"), "does not come up as a supervisor"),
+        ("silent", but("exec /bin/sleep 600"), "did not end in time"),
+        ("deaf", but("echo '{\"Ok\":null}'; exec /bin/sleep 600 >/dev/null"), "hears no order"),
+    ];
+    for (case, text, why) in cases {
+        let program = world.path(case);
+        install(&program, text.as_bytes());
+        let program = program.display().to_string();
+        let words = ["supervisor", "reload", "--program", &program, "--json"];
+        let error = world.run(&words).refused(1, "program_unfit");
+        assert!(error["message"].as_str().unwrap().contains(why), "{case}: {error}");
+        let now = supervisor(&world);
+        assert_eq!((&now["pid"], &now["startedAtMs"]), (&before["pid"], &before["startedAtMs"]), "{case}");
+    }
+    assert_eq!(pid(&world.show(&name)), pid(&gateway));
+    // Nothing of any trial is left: neither a process nor a folder.
+    wait_for("the end of all trials", || world.running("sleep 600").is_empty().then_some(()));
+    let left = fs::read_dir(world.path("run/openclaw")).unwrap().flatten();
+    let left: Vec<_> =
+        left.map(|entry| entry.file_name()).filter(|name| name.to_string_lossy().contains("trial")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn incident_g4_a_program_that_dies_soon_after_it_took_over_gives_way_to_the_one_before() {
+    let mut world = World::new();
+    let (new, other) = another(&world);
+    let installed = world.path("installed");
+    fs::copy(OPENCLAW, &installed).unwrap();
+    world.program.clone_from(&installed);
+    let name = world.name("work");
+    let gateway = world.start(&name);
+    install(&installed, &fs::read(&new).unwrap());
+    world.run(&["supervisor", "reload"]).ok();
+    let over = supervisor(&world);
+    assert_eq!((&over["version"], &over["warnings"]), (&other.clone().into(), &Value::Null));
+    // The next command is of the new version too, and so would be the service: each of them gets the old one.
+    for _ in 0..2 {
+        super::look::signal(pid(&supervisor(&world)), Signal::SIGKILL);
+        let kept = world.start(&name);
+        assert_eq!(pid(&kept), pid(&gateway), "{}", world.journal());
+        let back = supervisor(&world);
+        assert_eq!((&back["version"], &back["cli"]), (&VERSION.into(), &other.clone().into()), "{back}");
+        assert!(back["warnings"].to_string().contains("died soon after it had taken over"), "{back}");
+    }
+    // Asked for once more it is tried once more; an end in good order is none that it dies of.
+    world.run(&["supervisor", "reload"]).ok();
+    assert_eq!(supervisor(&world)["version"], other);
+    world.run(&["supervisor", "stop"]).ok();
+    assert!(!world.kept("takeover.json").exists() && !world.kept("previous").exists());
+    world.start(&name);
+    assert_eq!(supervisor(&world)["version"], other);
+}
+
+#[test]
+fn incident_g4_under_its_unit_too_the_program_before_comes_back_with_its_gateways() {
+    let mut world = World::new();
+    another(&world);
+    let installed = world.path("installed");
+    fs::copy(OPENCLAW, &installed).unwrap();
+    world.program = installed;
+    world.fake("work", "", "autostart = true", &["--alarm", "@alarm"]);
+    let script = r#"systemctl --user start supervised.service || echo start-failed
+mv "$WORLD/another" "$OC"
+systemctl --user reload supervised.service || echo reload-failed
+version() { "$OC" supervisor status --json | tr -d ' \n' | grep -o '"version":"[0-9.]*"'; }
+echo "over=$(version)"
+kill -9 "$(of supervised.service MainPID)"
+became supervised.service active 1
+echo "back=$(version)"
+until_true '"$OC" --profile work health >/dev/null 2>&1'
+echo "pid=$(of supervised.service MainPID) $("$OC" supervisor status --json | tr -d ' \n' | grep -o '"pid":[0-9]*')""#;
+    let unit = generated(&world, &[]);
+    let Some(said) = managed(&world, &[("supervised.service", &unit)], script) else { return };
+    assert!(!said.out.contains("-failed"), "{said:?}\n{}", world.journal());
+    let other = VERSION.replace(|letter: char| letter != '.', "9");
+    assert_eq!(value(&said, "over"), format!("\"version\":\"{other}\""), "{said:?}");
+    assert_eq!(value(&said, "back"), format!("\"version\":\"{VERSION}\""), "{said:?}\n{}", world.journal());
+    // The process that the unit watches is the one that serves.
+    let (main, serving) = value(&said, "pid").split_once(' ').unwrap();
+    assert_eq!(serving, format!("\"pid\":{main}"));
+    assert_eq!(world.lines("alarm"), [""; 0]);
 }

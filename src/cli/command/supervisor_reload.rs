@@ -15,7 +15,7 @@ use crate::host::process;
 use crate::wire::control::{SUPERVISOR_RELOAD, SUPERVISOR_STATUS};
 
 /// How long the hand-over may take unless `--timeout` says otherwise.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Distance of two looks at whether the new supervisor answers.
 const LOOK: Duration = Duration::from_millis(10);
 

@@ -38,6 +38,7 @@ async fn supervise(context: &Context, background: bool) -> Result<()> {
     daemon::home_there(&setup, |waiting| context.render.notice(waiting)).await?;
     let claim = claimed(&setup).await?;
     trace::to_file(&setup.paths.log_dir.join("supervisor.log"), !background);
+    daemon::go_back(&setup, &claim);
     let stop = wishes_to_stop()?;
     let listening = |status: &crate::base::record::SupervisorStatus| {
         if background {

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::ending;
 use crate::base::Result;
 use crate::daemon::mailbox::{Order, Orders, Successor};
-use crate::daemon::rehearsal;
+use crate::daemon::{fallback, rehearsal};
 use crate::wire::Frame;
 use crate::wire::control::{self, ReloadParams, SUPERVISOR_RELOAD};
 
@@ -28,7 +28,12 @@ pub async fn answer(orders: &Orders, id: &str, params: Value) -> Frame {
 
 async fn hand_over(orders: &Orders, params: ReloadParams) -> Result<String> {
     let (program, setup) = (params.program.clone(), orders.setup());
-    let asked = tokio::task::spawn_blocking(move || rehearsal::version_of(&setup, &params.program)).await;
+    let asked = tokio::task::spawn_blocking(move || {
+        let version = rehearsal::version_of(&setup, &params.program)?;
+        fallback::keep(&setup, &params.program, &version);
+        Ok(version)
+    })
+    .await;
     let version = asked.map_err(|_| ending())??;
     let (answer, taken) = oneshot::channel();
     orders.send(Order::HandOver(Successor::Program(program), answer));
