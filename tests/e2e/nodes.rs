@@ -147,24 +147,48 @@ fn our_own_node_runs_what_somebody_approved_where_its_owner_lets_them_be_asked()
     assert!(gateway.invoke("system.run", &bare).out.contains("SYSTEM_RUN_DISABLED"));
 }
 
-#[test]
-fn real_node_joins_the_embedded_gateway_and_runs_a_command() {
-    let gateway = Gateway::start();
+/// The real program's node, with this configuration of its own.
+fn real_node(gateway: &Gateway, own: &Value) -> Node {
     let shown = gateway.world.show(&gateway.name);
     let text = fs::read_to_string(gateway.world.state(&gateway.name).join("openclaw.json")).unwrap();
     let config: Value = json5::from_str(&text).unwrap();
+    let folder = gateway.world.path("real-node");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("openclaw.json"), own.to_string()).unwrap();
     let mut command = Command::new(npm::bin().join("openclaw"));
     gateway.world.surround(&mut command);
     command
         .args(["node", "run", "--host", "127.0.0.1", "--port", &shown["port"].to_string()])
         .args(["--display-name", "Desk"])
         .env("PATH", npm::path())
-        .env("OPENCLAW_STATE_DIR", gateway.world.path("real-node"))
+        .env("OPENCLAW_STATE_DIR", &folder)
         .env("OPENCLAW_GATEWAY_TOKEN", config["gateway"]["auth"]["token"].as_str().unwrap())
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null());
-    let _node = Node(Some(command.spawn().unwrap()));
+    Node(Some(command.spawn().unwrap()))
+}
+
+#[test]
+fn real_node_joins_the_embedded_gateway_and_runs_a_command() {
+    let gateway = Gateway::start();
+    let _node = real_node(&gateway, &json!({}));
     gateway.let_in();
     let ran = gateway.invoke("system.run", &json!({"command": ["/bin/echo", "hi"]})).ok().json();
     assert_eq!(ran["payload"]["stdout"], "hi\n", "{ran}");
+}
+
+#[test]
+fn real_node_runs_what_somebody_approved_at_the_embedded_gateway() {
+    let gateway = Gateway::start();
+    let asks = json!({"tools": {"exec": {"security": "allowlist", "ask": "on-miss"}}});
+    let _node = real_node(&gateway, &asks);
+    gateway.let_in();
+    let bare = json!({"command": ["/bin/echo", "hi there"]});
+    let refused = gateway.invoke("system.run", &bare);
+    assert!(refused.out.contains("SYSTEM_RUN_DENIED: approval required"), "{refused:?}");
+    let denied = gateway.decided("/bin/echo hi", "deny");
+    assert!(denied.code != Some(0) && denied.err.contains("denied"), "{denied:?}");
+    let once = gateway.decided("/bin/echo hi", "allow-once").ok();
+    assert!(once.out.contains("hi"), "{once:?}");
+    assert!(gateway.invoke("system.run", &bare).out.contains("approval required"), "once is once");
 }
