@@ -11,6 +11,8 @@ use super::pairing::{self, Device};
 use super::provider::{Provider, Scene};
 use super::telegram::embedded;
 
+/// A conversation with the real gateway, without what only it adds: `commandAnalysis`, the ways of delivery.
+const RECORDED: &str = include_str!("data/approvals.json");
 const DECIDES: &[&str] = &["operator.approvals"];
 const ASKS: &[&str] = &["operator.approvals", "operator.write"];
 
@@ -112,6 +114,51 @@ async fn what_was_approved_is_run_once_and_as_it_was_approved() {
     assert_eq!(otherwise["error"]["details"]["reason"], "APPROVAL_ALREADY_RESOLVED");
 }
 
+/// A value as it was recorded: without times, without what is left out there, under the recorded name of the node.
+fn plain(value: &Value, node: &str) -> Value {
+    match value {
+        Value::Object(entries) => entries
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "commandAnalysis" | "deliveryRoute"))
+            .map(|(name, value)| match name.ends_with("AtMs") || name == "ts" {
+                true => (name.clone(), json!("time")),
+                false => (name.clone(), plain(value, node)),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(|item| plain(item, node)).collect(),
+        Value::String(text) if text == node => json!("NODE"),
+        other => other.clone(),
+    }
+}
+
+#[tokio::test]
+async fn the_recorded_conversation_is_answered_alike_point_by_point() {
+    let (gateway, mut admin, mut node) = begin().await;
+    let (mut asker, _) = gateway.connected(ASKS).await;
+    let id = node.id.clone();
+    let (mut ran, steps) = (Vec::new(), serde_json::from_str::<Vec<Value>>(RECORDED).unwrap());
+    for (number, step) in steps.iter().enumerate() {
+        let Some(method) = step["method"].as_str() else {
+            assert_eq!(plain(&json!(ran), &id), step["answer"]);
+            continue;
+        };
+        let params =
+            step["params"].to_string().replace("NODE", &id).replace("\"key\"", &format!("\"{number}\""));
+        let client = if step["who"] == "admin" { &mut admin } else { &mut asker };
+        let call = format!("s{number}");
+        send(client, &call, method, &serde_json::from_str(&params).unwrap()).await;
+        if method == "node.invoke" && step["ok"] == true {
+            let asked = node.asked().await;
+            ran.push(serde_json::from_str::<Value>(asked["paramsJSON"].as_str().unwrap()).unwrap());
+            node.answers(&asked, json!({"ok": true, "payload": {"exitCode": 0}})).await;
+        }
+        let answer = client.answer(&call).await;
+        assert_eq!(answer["ok"], step["ok"], "{step}: {answer}");
+        let found = if answer["ok"] == true { &answer["payload"] } else { &answer["error"] };
+        assert_eq!(plain(found, &id), step["answer"], "{step}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_denied_too_late_or_made_up_is_not_run() {
     let (gateway, mut admin, node) = begin().await;
@@ -132,7 +179,7 @@ async fn what_is_denied_too_late_or_made_up_is_not_run() {
     let waited = asker.answer("ask").await["payload"].clone();
     assert_eq!(waited["decision"], Value::Null);
     let late = resolve(&mut admin, "late", "allow-once").await;
-    assert_eq!(late["error"]["details"]["reason"], "APPROVAL_NOT_FOUND", "{late}");
+    assert_eq!(late["error"]["details"]["reason"], "APPROVAL_ALREADY_RESOLVED", "{late}");
     assert_eq!(code(&mut asker, call(&node.id, "late", LS, "k")).await, "APPROVAL_REQUIRED");
     let waited = asker.call("exec.approval.waitDecision", json!({"id": "late"})).await["payload"].clone();
     assert_eq!(waited["terminalReason"], "timeout", "{waited}");

@@ -187,11 +187,11 @@ pub enum Decided {
     Now,
     /// It was decided so before.
     Before,
-    /// It was decided otherwise before.
+    /// It was decided otherwise before, or has ended.
     Otherwise,
     /// That is no decision for this one.
     NotOffered,
-    /// It is not there, or has ended.
+    /// It is not there, or no more.
     Gone,
 }
 
@@ -264,8 +264,7 @@ impl Book {
                 Decided::Now
             }
             State::Decided { decision: before, .. } if before == decision => Decided::Before,
-            State::Decided { .. } => Decided::Otherwise,
-            State::Ended { .. } => Decided::Gone,
+            State::Decided { .. } | State::Ended { .. } => Decided::Otherwise,
         }
     }
 

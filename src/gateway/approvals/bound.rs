@@ -35,10 +35,37 @@ pub struct Env {
     pub mark: Option<String>,
 }
 
-/// Why what is asked for is not what was approved: the protocol's code and a sentence.
-pub type Mismatch = (&'static str, &'static str);
+/// Why what is asked for is not what was approved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mismatch {
+    /// The protocol's code.
+    pub code: &'static str,
+    /// A sentence.
+    pub sentence: &'static str,
+    /// What else is told, an object.
+    pub details: Value,
+}
 
-const OTHER: Mismatch = ("APPROVAL_REQUEST_MISMATCH", "approval id does not match request");
+impl Mismatch {
+    fn of_request() -> Self {
+        let (code, sentence) = ("APPROVAL_REQUEST_MISMATCH", "approval id does not match request");
+        Mismatch { code, sentence, details: json!({}) }
+    }
+
+    /// `asked` is none where it is no environment at all.
+    fn of_env(approved: &Env, asked: Option<&Env>) -> Self {
+        let names = asked.map(|env| env.names.as_slice()).unwrap_or_default();
+        let mut details = json!({ "envKeys": names });
+        if approved.mark.is_none() {
+            let sentence = "approval id missing env binding for requested env overrides";
+            return Mismatch { code: "APPROVAL_ENV_BINDING_MISSING", sentence, details };
+        }
+        details["expectedEnvHash"] = json!(approved.mark);
+        details["actualEnvHash"] = json!(asked.and_then(|env| env.mark.as_ref()));
+        let sentence = "approval id env binding mismatch";
+        Mismatch { code: "APPROVAL_ENV_MISMATCH", sentence, details }
+    }
+}
 
 impl Env {
     /// Out of a request's `env`; none where it is no object of texts.
@@ -47,7 +74,8 @@ impl Env {
             return Some(Env::default());
         }
         let set: BTreeMap<String, String> = serde_json::from_value(env.clone()).ok()?;
-        let digest = || Sha256::digest(json!(set).to_string());
+        // As the real gateway counts it: names and values in pairs, sorted by name.
+        let digest = || Sha256::digest(json!(set.iter().collect::<Vec<_>>()).to_string());
         let mark = (!set.is_empty()).then(|| digest().iter().map(|byte| format!("{byte:02x}")).collect());
         Some(Env { names: set.into_keys().collect(), mark })
     }
@@ -83,6 +111,7 @@ impl Bound {
             "argv": self.argv,
             "cwd": self.cwd,
             "commandText": self.line(),
+            "commandPreview": null,
             "agentId": self.agent,
             "sessionKey": self.session,
         });
@@ -129,16 +158,13 @@ impl Bound {
             || !same("agentId", &self.agent)
             || !same("sessionKey", &self.session)
         {
-            return Err(OTHER);
+            return Err(Mismatch::of_request());
         }
         // No `env` means none here as well: a variable less is another environment.
-        match (Env::read(&params["env"]), &self.env.mark) {
-            (Some(env), approved) if env.mark == *approved => Ok(()),
-            (_, None) => {
-                let what = "approval id missing env binding for requested env overrides";
-                Err(("APPROVAL_ENV_BINDING_MISSING", what))
-            }
-            _ => Err(("APPROVAL_ENV_MISMATCH", "approval id env binding mismatch")),
+        let env = Env::read(&params["env"]);
+        match &env {
+            Some(env) if env.mark == self.env.mark => Ok(()),
+            other => Err(Mismatch::of_env(&self.env, other.as_ref())),
         }
     }
 
@@ -230,14 +256,15 @@ mod tests {
         ] {
             let mut other = same.clone();
             other[name] = value;
-            assert_eq!(bound.admits(&other), Err(OTHER), "{other}");
+            assert_eq!(bound.admits(&other), Err(Mismatch::of_request()), "{other}");
         }
         for env in [json!({"LANG": "D"}), json!({}), json!({"LANG": "C", "TZ": "x"}), json!({"LANG": 1})] {
             let refused = bound.admits(&json!({ "env": env })).unwrap_err();
-            assert_eq!(refused.0, "APPROVAL_ENV_MISMATCH");
+            assert_eq!(refused.code, "APPROVAL_ENV_MISMATCH");
         }
         let bare = self::bound(Value::Null).admits(&json!({"env": {"A": "1"}})).unwrap_err();
-        assert_eq!(bare.0, "APPROVAL_ENV_BINDING_MISSING");
+        assert_eq!(bare.code, "APPROVAL_ENV_BINDING_MISSING");
+        assert_eq!(bare.details, json!({"envKeys": ["A"]}));
     }
 
     #[test]

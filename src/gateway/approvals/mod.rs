@@ -198,8 +198,8 @@ pub fn unknown() -> Fault {
 /// # Errors
 /// `INVALID_REQUEST` where there is none, where it was decided otherwise, or where that is no decision for it.
 pub fn resolve(hub: &Hub, viewer: &Viewer<'_>, text: &str, decision: Decision) -> Result<String, Fault> {
-    let decided = |record: &Record| matches!(record.state, State::Decided { .. }) && viewer.sees(record);
-    let record = find(hub, viewer, text).or_else(|fault| looked(hub, text, decided).map_err(|_| fault))?;
+    let past = |record: &Record| !record.waits() && viewer.sees(record);
+    let record = find(hub, viewer, text).or_else(|fault| looked(hub, text, past).map_err(|_| fault))?;
     let outcome = hub.approvals.book.borrow_mut().decide(&record.id, decision, hub.moment());
     match outcome {
         Decided::Now => {
@@ -312,7 +312,12 @@ pub fn redeem(
             _ => refuse("APPROVAL_CLIENT_MISMATCH", "approval id not valid for this client"),
         });
     }
-    bound.admits(claimed).map_err(|(code, what)| refuse(code, what))?;
+    bound.admits(claimed).map_err(|mismatch| {
+        let mut details = mismatch.details;
+        details["code"] = json!(mismatch.code);
+        details["runId"] = json!(id);
+        Fault::invalid(mismatch.sentence).details(details)
+    })?;
     // No fallback stands in for a decision.
     let decision = match claimed["approvalSource"].is_null() {
         true => hub.approvals.book.borrow_mut().redeem(id, now),

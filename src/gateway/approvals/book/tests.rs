@@ -59,7 +59,8 @@ fn what_nobody_decides_ends_by_itself_and_counts_for_nothing() {
     assert!(book.find("a", at(99)).unwrap().waits());
     let ended = State::Ended { end: End::Timeout, at: at(100) };
     assert_eq!(book.find("a", at(100)).unwrap().state, ended);
-    assert_eq!(book.decide("a", Decision::AllowOnce, at(101)), Decided::Gone);
+    assert_eq!(book.decide("a", Decision::AllowOnce, at(101)), Decided::Otherwise);
+    assert_eq!(book.decide("x", Decision::AllowOnce, at(101)), Decided::Gone);
     assert_eq!(book.redeem("a", at(101)), None);
     // Decided in time, and used too late.
     book.open(record("b", by("a"), 200), at(101)).unwrap();
