@@ -11,8 +11,12 @@ use crate::base::{Error, Kind, Result};
 pub const DEPTH_MAX: usize = 10;
 /// Largest file, in bytes.
 pub const FILE_MAX: usize = 2 << 20;
+/// How many files may be included in all; ten levels of two includes each would be a thousand.
+const FILES_INCLUDED_MAX: usize = 100;
 /// How deep objects and lists may nest; the reader recurses, so the stack is the limit behind it.
 const NESTING_MAX: usize = 128;
+/// What ends a comment that begins with `//`; the reader goes by the same.
+const LINE_ENDS: [char; 4] = ['\n', '\r', '\u{2028}', '\u{2029}'];
 /// The key that names files to be merged in.
 pub(super) const INCLUDE: &str = "$include";
 
@@ -77,8 +81,7 @@ pub(super) fn too_deep(text: &str) -> Option<usize> {
         next(bytes, at, |byte| matches!(byte, b'{' | b'[' | b'}' | b']' | b'"' | b'\'' | b'/'))
     {
         at = found;
-        let after =
-            |end: &str| text.get(at + 2..).and_then(|rest| rest.find(end)).map(|length| at + 2 + length);
+        let behind = || text.get(at + 2..).unwrap_or_default();
         match bytes[at] {
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
@@ -91,8 +94,12 @@ pub(super) fn too_deep(text: &str) -> Option<usize> {
                     }
                 }
             }
-            b'/' if bytes.get(at + 1) == Some(&b'/') => at = after("\n").unwrap_or(bytes.len()),
-            b'/' if bytes.get(at + 1) == Some(&b'*') => at = after("*/").map_or(bytes.len(), |end| end + 1),
+            b'/' if bytes.get(at + 1) == Some(&b'/') => {
+                at = behind().find(LINE_ENDS).map_or(bytes.len(), |length| at + 2 + length);
+            }
+            b'/' if bytes.get(at + 1) == Some(&b'*') => {
+                at = behind().find("*/").map_or(bytes.len(), |length| at + 3 + length);
+            }
             _ => {}
         }
         if depth > NESTING_MAX {
@@ -160,10 +167,19 @@ pub type Load<'a> = dyn FnMut(&Path, &str) -> Result<(Value, PathBuf)> + 'a;
 /// over all of them.
 ///
 /// # Errors
-/// What `load` returns, and [`Kind::Config`] for a circle, for more than ten levels, and for an `$include` that is
-/// neither a text nor a list of texts.
+/// What `load` returns, and [`Kind::Config`] for a circle, for more than ten levels or a hundred files, and for an
+/// `$include` that is neither a text nor a list of texts.
 pub fn expand(value: Value, file: &Path, load: &mut Load<'_>) -> Result<Value> {
-    expand_within(value, &mut vec![file.to_path_buf()], load)
+    let mut left = FILES_INCLUDED_MAX;
+    let mut counted = |folder: &Path, named: &str| {
+        let too_many = || {
+            let what = format!("`{INCLUDE}` leads to more than {FILES_INCLUDED_MAX} files");
+            invalid(file, None, what)
+        };
+        left = left.checked_sub(1).ok_or_else(too_many)?;
+        load(folder, named)
+    };
+    expand_within(value, &mut vec![file.to_path_buf()], &mut counted)
 }
 
 fn expand_within(value: Value, chain: &mut Vec<PathBuf>, load: &mut Load<'_>) -> Result<Value> {
@@ -295,6 +311,11 @@ mod tests {
         let flat = format!("{{a: '{0}', b: \"{0}\\\"{0}\" /* {0} */ // {0}\n}}", "[".repeat(200));
         assert!(read(&flat, file()).is_ok());
         assert!(read(&" ".repeat(FILE_MAX + 1), file()).unwrap_err().message().contains("2 MiB"));
+        // A comment ends where the reader lets it end.
+        for end in LINE_ENDS {
+            let hidden = format!("{{a: // x{end}{}", "[".repeat(100_000));
+            assert!(read(&hidden, file()).unwrap_err().message().contains("deeper"), "{end:?}");
+        }
     }
 
     #[test]
@@ -334,6 +355,20 @@ mod tests {
         }
         let error = expanded(json!({"$include": 7}), &[]).unwrap_err();
         assert!(error.message().contains("a text or a list"), "{error}");
+    }
+
+    #[test]
+    fn files_that_include_each_other_many_times_come_to_an_end() {
+        let names: Vec<String> = (0..9).map(|level| format!("{level}.json")).collect();
+        let files: Vec<(&str, Value)> = (0..9)
+            .map(|level| {
+                let below = names.get(level + 1).map(|below| vec![below.as_str(); 9]).unwrap_or_default();
+                (names[level].as_str(), json!({ "$include": below }))
+            })
+            .collect();
+        let error = expanded(json!({"$include": names[0]}), &files).unwrap_err();
+        assert!(error.message().contains("more than 100 files"), "{error}");
+        assert!(expanded(json!({"$include": vec!["8.json"; 100]}), &files).is_ok());
     }
 
     #[test]
