@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{HOST, HeaderMap, ORIGIN};
+use hyper::{Uri, Version};
 
 use super::access::Access;
 use super::asker::{self, Asker};
@@ -61,6 +62,18 @@ impl Known {
     fn is_origin(&self, origin: &str) -> bool {
         origin.strip_prefix("https://").is_some_and(|host| self.is_meant_by(host))
     }
+}
+
+/// Whether a request says once which host it is for, in its head and in its target (RFC 9112, 3.2). Of two hosts a proxy
+/// before us may have believed the other one.
+pub fn names_one_host(version: Version, target: &Uri, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (first, second) = (hosts.next(), hosts.next());
+    let is_meant =
+        |host: &str| first.is_some_and(|first| first.as_bytes().eq_ignore_ascii_case(host.as_bytes()));
+    second.is_none()
+        && (first.is_some() || version < Version::HTTP_11)
+        && target.authority().is_none_or(|authority| is_meant(authority.as_str()))
 }
 
 /// Who asks; `None` when a request came another way than this door is for. `known` is how the tailnet knows the
@@ -176,6 +189,26 @@ mod tests {
 
     fn caller_without_exposure() -> Option<Caller> {
         caller(Door::Tailnet, "127.0.0.1:9".parse().unwrap(), &headers(&WHOLE), None, &access())
+    }
+
+    #[test]
+    fn a_request_is_for_one_host_and_for_no_other_in_its_target() {
+        let (old, new) = (Version::HTTP_10, Version::HTTP_11);
+        let (one, two) = (&[("host", "H:1")][..], &[("host", "h:1"), ("host", "h:1")][..]);
+        for (version, target, hosts, sound) in [
+            (new, "/", one, true),
+            (new, "/", two, false),
+            (old, "/", two, false),
+            (new, "/", &[], false),
+            (old, "/", &[], true),
+            (new, "http://h:1/", one, true),
+            (new, "http://h/", one, false),
+            (new, "http://evil.test/", one, false),
+            (old, "http://h:1/", &[], false),
+        ] {
+            let said = names_one_host(version, &target.parse().unwrap(), &headers(hosts));
+            assert_eq!(said, sound, "{version:?} {target} {hosts:?}");
+        }
     }
 
     #[test]

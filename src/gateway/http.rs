@@ -49,6 +49,9 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let hub = Rc::clone(&hub);
         async move {
+            if !door::names_one_host(request.version(), request.uri(), request.headers()) {
+                return Ok(Draft::new(StatusCode::BAD_REQUEST, TEXT, "Bad Request").send(true));
+            }
             let is_hook = hook::name_of(&hub.embedded().hooks, request.uri().path()).is_some();
             Ok::<_, Infallible>(match is_hook && !upgrade::is_wanted(request.headers()) {
                 true => hook::answer(&hub, door, peer, request).await,

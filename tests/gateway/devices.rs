@@ -1,5 +1,7 @@
 //! Devices: signatures made by the official functions verify, and each recorded fault is answered as it was.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer, SigningKey};
@@ -73,7 +75,7 @@ pub fn key_of(name: &str) -> SigningKey {
 /// The recorded connection with a key of our own: signed rightly first, then spoilt as its name says.
 pub fn spoilt(capture: &Value, nonce: &str) -> Value {
     let name = capture["name"].as_str().unwrap();
-    let key = key_of(name);
+    let key = key_of(capture["of"].as_str().unwrap_or(name));
     let now = clock::epoch_ms() as i64;
     let credential = capture["credential"].to_string().replace("<SHARED_TOKEN>", TOKEN);
     let credential: Option<ConnectAuth> = serde_json::from_str(&credential).unwrap();
@@ -102,7 +104,12 @@ pub fn spoilt(capture: &Value, nonce: &str) -> Value {
         }),
         ..ConnectParams::default()
     };
+    let whole = params.auth.clone();
+    if name == "token-field-sig-empty" {
+        params.auth = None;
+    }
     let [v2, v3] = device::signed_payloads(&params).unwrap();
+    params.auth = whole;
     let payload = if name == "cli-v2" { v2 } else { v3 };
     let device = params.device.as_mut().unwrap();
     device.signature = URL_SAFE_NO_PAD.encode(key.sign(payload.as_bytes()).to_bytes());
@@ -119,10 +126,16 @@ pub fn spoilt(capture: &Value, nonce: &str) -> Value {
 async fn recorded_devices_are_answered_as_they_were() {
     let table: Vec<Value> = serde_json::from_str(include_str!("data/devices.json")).unwrap();
     let gateway = Gateway::start().await;
+    let mut tokens: HashMap<String, String> = HashMap::new();
     for capture in &table {
         let name = capture["name"].as_str().unwrap();
         let (mut client, nonce) = gateway.challenged().await;
-        client.send(&spoilt(capture, &nonce)).await;
+        let mut capture = capture.clone();
+        if let Some(token) = tokens.get(capture["of"].as_str().unwrap_or_default()) {
+            let credential = capture["credential"].to_string().replace("<DEVICE_TOKEN>", token);
+            capture["credential"] = serde_json::from_str(&credential).unwrap();
+        }
+        client.send(&spoilt(&capture, &nonce)).await;
         let answer = client.answer("r1").await;
         assert_eq!(answer["error"], capture["error"], "{name}");
         if let Some(close) = capture.get("close") {
@@ -141,7 +154,12 @@ async fn recorded_devices_are_answered_as_they_were() {
             assert_eq!(auth, capture["auth"], "{name}");
             // A backend of this machine is let in as it is, and gets no token of its own.
             let paired = name != "backend";
-            assert_eq!(token.map(|token| token.as_str().unwrap().len()), paired.then_some(43), "{name}");
+            let token = token.map(|token| token.as_str().unwrap().to_owned());
+            assert_eq!(token.as_ref().map(String::len), paired.then_some(43), "{name}");
+            if let Some(known) = tokens.get(capture["of"].as_str().unwrap_or_default()) {
+                assert_eq!(token.as_ref(), Some(known), "{name}: the same token is told again");
+            }
+            tokens.extend(token.map(|token| (name.to_owned(), token)));
             assert_eq!(issued.is_some(), paired, "{name}");
         }
     }

@@ -10,7 +10,7 @@ use super::telegram::embedded;
 
 const HOOK_TOKEN: &str = "the-token-of-the-hooks";
 
-async fn gateway(more: Value, telegram: Value) -> Gateway {
+pub async fn gateway(more: Value, telegram: Value) -> Gateway {
     let mut hooks = json!({"enabled": true, "token": HOOK_TOKEN});
     hooks.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let tree = json!({"hooks": hooks, "channels": {"telegram": telegram}});
@@ -34,7 +34,7 @@ async fn ask(gateway: &Gateway, start: &str, headers: &str, body: &str) -> (u16,
     (status, head.to_owned(), serde_json::from_str(body).unwrap_or(json!(body)))
 }
 
-fn bearer() -> String {
+pub fn bearer() -> String {
     format!("Authorization: Bearer {HOOK_TOKEN}\r\nContent-Type: application/json\r\n")
 }
 

@@ -61,29 +61,109 @@ fn settled(response: &str) -> String {
     format!("{}\n\n{}", head.join("\n"), &version[..end])
 }
 
+/// Recorded responses, and requests that bring the same.
+const ALIKE: [(&str, &[&str]); 24] = [
+    ("healthz", &["GET /healthz HTTP/1.1", "GET /healthz HTTP/1.1\r\nX-Forwarded-For: 192.0.2.9"]),
+    ("health", &["GET /health HTTP/1.1"]),
+    ("healthz-head", &["HEAD /healthz HTTP/1.1"]),
+    ("healthz-post", &["POST /healthz HTTP/1.1", "DELETE /ready HTTP/1.1"]),
+    ("healthz-query", &["GET /healthz?x=1 HTTP/1.1"]),
+    ("healthz-slash", &["GET /healthz/ HTTP/1.1"]),
+    ("healthz-evil-host", &["GET /healthz HTTP/1.1\r\nHost: evil.example"]),
+    ("startupz", &["GET /startupz HTTP/1.1"]),
+    ("startup", &["GET /startup HTTP/1.1"]),
+    ("startupz-evil-host", &["GET /startupz HTTP/1.1\r\nHost: evil.example"]),
+    ("readyz", &["GET /readyz HTTP/1.1"]),
+    ("ready", &["GET /ready HTTP/1.1"]),
+    ("readyz-evil-host", &["GET /readyz HTTP/1.1\r\nHost: evil.example"]),
+    (
+        "readyz-evil-host-auth",
+        &["GET /readyz HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer the-shared-token"],
+    ),
+    ("readyz-xff", &["GET /readyz HTTP/1.1\r\nX-Forwarded-For: 192.0.2.9"]),
+    ("options", &["OPTIONS / HTTP/1.1", "OPTIONS /healthz HTTP/1.1"]),
+    ("hooks", &["POST /hooks/x HTTP/1.1", "GET /hooks/x HTTP/1.1"]),
+    ("adminrpc", &["POST /api/v1/admin/rpc HTTP/1.1"]),
+    ("apimetrics", &["GET /api/metrics HTTP/1.1"]),
+    ("chatcompl", &["POST /v1/chat/completions HTTP/1.1"]),
+    ("trace", &["GET /api/trace HTTP/1.1"]),
+    ("v1models", &["GET /v1/models HTTP/1.1"]),
+    ("v1models-auth", &["GET /v1/models HTTP/1.1\r\nAuthorization: Bearer the-shared-token"]),
+    ("worker", &["GET /__openclaw__/worker HTTP/1.1"]),
+];
+
+/// Recorded responses that ours differ from on purpose: the request, what is said in place of it, and the row of
+/// `docs/compatibility.md` that says why.
+const UNLIKE: [(&str, &str, &str, &str); 13] = [
+    ("root", "GET / HTTP/1.1", "200 OK", "`/`"),
+    ("nothere", "GET /nothere HTTP/1.1", "200 OK", "`/`"),
+    ("metrics", "GET /metrics HTTP/1.1", "200 OK", "`/`"),
+    ("favicon", "GET /favicon.ico HTTP/1.1", "404 Not Found", "`/favicon.ico`"),
+    (
+        "controlui-config",
+        "GET /control-ui-config.json HTTP/1.1",
+        "404 Not Found",
+        "`/control-ui-config.json`",
+    ),
+    (
+        "openclaw-cfg",
+        "GET /__openclaw__/control-ui-config.json HTTP/1.1",
+        "404 Not Found",
+        "`/control-ui-config.json`",
+    ),
+    ("a2ui", "GET /__openclaw__/a2ui/ HTTP/1.1", "404 Not Found", "`/__openclaw__/…`"),
+    ("canvas", "GET /__openclaw__/canvas/ HTTP/1.1", "404 Not Found", "`/__openclaw__/…`"),
+    ("sess", "GET /sessions/main/history HTTP/1.1", "404 Not Found", "`/sessions/…/history`"),
+    (
+        "tools-invoke",
+        "POST /tools/invoke HTTP/1.1\r\nAuthorization: Bearer the-shared-token",
+        "404 Not Found",
+        "`/tools/invoke`",
+    ),
+    ("tools-invoke-noauth", "POST /tools/invoke HTTP/1.1", "404 Not Found", "`/tools/invoke`"),
+    ("tools-invoke-get", "GET /tools/invoke HTTP/1.1", "404 Not Found", "`/tools/invoke`"),
+    ("wellknown", "GET /.well-known/x HTTP/1.1", "404 Not Found", "`/.well-known/…`"),
+];
+
+fn recorded(name: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateway/data/http");
+    std::fs::read_to_string(format!("{folder}/{name}.txt")).unwrap()
+}
+
+/// The names of all recorded responses that are asked for here.
+pub fn replayed() -> Vec<&'static str> {
+    let mut names: Vec<_> = ALIKE.iter().map(|row| row.0).chain(UNLIKE.iter().map(|row| row.0)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 #[tokio::test]
 async fn responses_equal_the_recorded_ones() {
     let gateway = Gateway::start().await;
-    let forwarded = "X-Forwarded-For: 192.0.2.9";
-    let table = [
-        ("GET /healthz HTTP/1.1", include_str!("data/http/healthz.txt")),
-        ("GET /health HTTP/1.1", include_str!("data/http/healthz.txt")),
-        ("HEAD /healthz HTTP/1.1", include_str!("data/http/healthz-head.txt")),
-        ("POST /healthz HTTP/1.1", include_str!("data/http/healthz-post.txt")),
-        ("DELETE /ready HTTP/1.1", include_str!("data/http/healthz-post.txt")),
-        ("GET /healthz?x=1 HTTP/1.1", include_str!("data/http/healthz-query.txt")),
-        ("GET /healthz/ HTTP/1.1", include_str!("data/http/healthz-slash.txt")),
-        ("GET /healthz HTTP/1.1\r\nHost: evil.example", include_str!("data/http/healthz-evil-host.txt")),
-        ("GET /startupz HTTP/1.1", include_str!("data/http/startupz.txt")),
-        ("GET /startup HTTP/1.1", include_str!("data/http/startupz.txt")),
-        ("GET /readyz HTTP/1.1", include_str!("data/http/readyz.txt")),
-        ("GET /ready HTTP/1.1", include_str!("data/http/readyz.txt")),
-        (&format!("GET /readyz HTTP/1.1\r\n{forwarded}"), include_str!("data/http/readyz-xff.txt")),
-        (&format!("GET /healthz HTTP/1.1\r\n{forwarded}"), include_str!("data/http/healthz.txt")),
-        ("POST /hooks/x HTTP/1.1", include_str!("data/http/hooks.txt")),
-    ];
-    for (request, recorded) in table {
-        assert_eq!(settled(&ask(&gateway, request).await), settled(recorded), "{request}");
+    for (name, requests) in ALIKE {
+        let recorded = settled(&recorded(name));
+        for request in requests {
+            assert_eq!(settled(&ask(&gateway, request).await), recorded, "{name}: {request}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn responses_differ_from_the_recorded_ones_where_the_page_says_so() {
+    let gateway = Gateway::start().await;
+    let page = include_str!("../../docs/compatibility.md");
+    for (name, request, status, place) in UNLIKE {
+        let ours = ask(&gateway, request).await;
+        assert!(ours.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{name}: {ours}");
+        assert_ne!(settled(&ours), settled(&recorded(name)), "{name} differs no more");
+        let row =
+            |line: &str| line.starts_with("| ") && line.contains(place) && line.matches(" | ").count() == 2;
+        assert!(page.lines().any(row), "{place} is not on the page");
+        if status.starts_with("200") {
+            let kind = "Content-Type: text/html; charset=utf-8\r\n";
+            assert!(ours.contains(kind) && recorded(name).contains(kind), "{name}");
+        }
     }
 }
 
