@@ -1,5 +1,6 @@
 //! The sessions as clients manage them, and what is left of them when the process is killed.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -78,79 +79,82 @@ async fn a_session_lives_from_its_creation_to_its_deletion() {
 
 /// Where the child writes; set by the test below for a copy of this program that it starts.
 const CHILD: &str = "OPENCLAW_TEST_STORE";
-const WRITES: usize = 10_000;
-const TOGETHER: usize = 50;
+/// How many write at once, and how often each; more than any child lives to see.
+const WRITERS: usize = 64;
+const WRITES: usize = 200;
+const LIVES: usize = 12;
+
+/// The session that the process of that id writes to.
+fn session_of(pid: u32) -> String {
+    format!("agent:main:life-{pid}")
+}
 
 /// No test but the child of the one below: it writes until it is killed, and says each number once it was acknowledged.
 #[tokio::test]
 async fn child_that_writes_until_it_is_killed() {
     let Some(file) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
     let store = Store::open(&file).unwrap();
-    let session = store.write(|db| row::touch(db, "agent:main:main", 1)).await.unwrap();
-    for batch in 0..WRITES / TOGETHER {
-        let writes = (0..TOGETHER).map(|at| {
-            let (store, id) = (store.clone(), session.id.clone());
-            let name = format!("{}-{}", std::process::id(), batch * TOGETHER + at);
-            async move {
+    let key = session_of(std::process::id());
+    let session = store.write(move |db| row::touch(db, &key, 1)).await.unwrap();
+    let writers = (0..WRITERS).map(|writer| {
+        let (store, id) = (store.clone(), session.id.clone());
+        async move {
+            for number in 0..WRITES {
+                let (id, name) = (id.clone(), format!("{writer}-{number}"));
                 let said = message::of_text("user", &name, 1);
                 store.write(move |db| message::append(db, &id, None, &said)).await.unwrap();
-                writeln!(std::io::stdout(), "\nkept {name}").unwrap();
+                writeln!(std::io::stdout(), "\nkept {name}.").unwrap();
             }
-        });
-        futures_util::future::join_all(writes).await;
-    }
+        }
+    });
+    futures_util::future::join_all(writers).await;
 }
 
-/// The names of what is in the store.
-async fn names(file: &Path) -> Vec<String> {
-    let store = Store::open(file).unwrap();
-    let read = store.read(|db| {
-        let verdict: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-        assert_eq!(verdict, "ok");
-        let Some(session) = row::find(db, "agent:main:main")? else { return Ok(Vec::new()) };
+/// The names of what the process of that id has left in the store.
+async fn names(store: &Store, pid: u32) -> HashSet<String> {
+    let read = store.read(move |db| {
+        let session = row::find(db, &session_of(pid))?.expect("a session of each life");
         let all = message::page(db, &session.id, 100_000, 0)?;
         Ok(all.iter().map(|kept| message::text(&kept.message)).collect())
     });
     read.await.unwrap()
 }
 
+/// One life: it is killed once it has said `until` names. Its id, and every name that it had said before it died.
+fn life(file: &Path, until: usize) -> (u32, Vec<String>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "sessions::child_that_writes_until_it_is_killed", "--nocapture"])
+        .env(CHILD, file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    // A line may be cut by the end of its writer, and is no name then.
+    let name = |line: String| Some(line.strip_prefix("kept ")?.strip_suffix('.')?.to_owned());
+    let mut kept: Vec<String> = lines.by_ref().filter_map(name).take(until).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    kept.extend(lines.filter_map(name));
+    assert!(kept.len() >= until && kept.len() < WRITERS * WRITES, "it ended by itself after {}", kept.len());
+    (child.id(), kept)
+}
+
 #[tokio::test]
-async fn kill_9_loses_nothing_that_was_acknowledged() {
+async fn kill_9_during_ten_thousand_writes_loses_none_that_was_acknowledged() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("store.sqlite");
-    let mut acknowledged = 0;
-    // Each life is killed somewhere else; together they acknowledge thousands of writes.
-    for life in 0..8_usize {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "sessions::child_that_writes_until_it_is_killed", "--nocapture"])
-            .env(CHILD, &file)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let until = 37 + life * 211;
-        let mut kept = Vec::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        while kept.len() < until {
-            let Some(Ok(line)) = lines.next() else { break };
-            kept.extend(line.strip_prefix("kept ").map(str::to_owned));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // What it had said before it died counts as well.
-        kept.extend(
-            lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("kept ").map(str::to_owned)),
-        );
-        assert!(kept.len() >= until, "it ended by itself after {}", kept.len());
-        let found: std::collections::HashSet<String> = names(&file).await.into_iter().collect();
-        // A line may have been cut by the end of its writer; a cut name is the beginning of a whole one.
-        let lost: Vec<_> = kept.iter().take(kept.len() - 1).filter(|name| !found.contains(*name)).collect();
-        assert!(lost.is_empty(), "life {life} lost {lost:?}");
-        acknowledged += kept.len();
-        // The bound on one session's messages would otherwise be met.
-        if found.len() > 3000 {
-            std::fs::remove_file(&file).unwrap();
-        }
+    // Each life is killed somewhere else, and opens what the last one left.
+    let lives: Vec<_> = (0..LIVES).map(|number| life(&file, 331 + number * 101)).collect();
+    let store = Store::open(&file).unwrap();
+    let verdict: String =
+        store.read(|db| db.query_row("PRAGMA integrity_check", [], |row| row.get(0))).await.unwrap();
+    assert_eq!(verdict, "ok");
+    for (pid, kept) in &lives {
+        let found = names(&store, *pid).await;
+        let lost: Vec<_> = kept.iter().filter(|name| !found.contains(*name)).collect();
+        assert!(lost.is_empty(), "{lost:?} of {}", kept.len());
     }
-    assert!(acknowledged > 5000, "{acknowledged}");
+    let acknowledged: usize = lives.iter().map(|(_, kept)| kept.len()).sum();
+    assert!(acknowledged >= 10_000, "{acknowledged}");
 }
