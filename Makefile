@@ -26,7 +26,7 @@ pages  = $(shell $(binary) man --names)
 zsh   ?= share/zsh/site-functions
 units := $(notdir $(wildcard packaging/systemd/*.service packaging/systemd/*.socket))
 
-.PHONY: run test check bench package deb stage sbom install uninstall release
+.PHONY: run test check bench fuzz package deb stage sbom install uninstall release
 .DEFAULT_GOAL := run
 
 ## run: build, start the profile `work` on the embedded gateway, say how to talk to it and how to stop it
@@ -56,6 +56,17 @@ bench:
 	  sed -n 's/.*"executable":"\([^"]*house-[^"]*\)".*/\1/p') && \
 	$(build) --bin openclaw --example tiny-child --example minimal-client && \
 	"$$house" $(PART)
+
+## fuzz: let a fuzzer make up what comes in from outside, SECONDS=180 for each target; TARGET=frames runs one alone
+# It takes the nightly compiler. The libraries are those of the program; what is found lies in fuzz/artifacts.
+SECONDS ?= 180
+TARGET  ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
+fuzz:
+	@packaging/tools cargo-fuzz
+	@cp Cargo.lock fuzz/Cargo.lock
+	@for target in $(TARGET); do mkdir -p fuzz/corpus/$$target && \
+	  $(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(SECONDS) || exit 1; done
 
 ## package: dist/openclaw-VERSION-TARGET.tar.gz, the .deb and the list of what is in them
 package: sbom deb

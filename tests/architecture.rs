@@ -414,6 +414,9 @@ fn the_house_keeps_its_rules() {
     let (mut sources, mut tests) = (Vec::new(), Vec::new());
     walk(&root.join("src"), "", &mut sources);
     walk(&root.join("tests"), "../tests/", &mut tests);
+    for folder in ["fuzz_targets", "properties"] {
+        walk(&root.join("fuzz").join(folder), &format!("../fuzz/{folder}/"), &mut tests);
+    }
     assert!(sources.len() > 10, "the walk found too little");
     let mut findings: Vec<String> =
         sources.iter().flat_map(|source| RULES.map(|rule| rule(source)).concat()).collect();

@@ -3,7 +3,7 @@
 //! Memory leads and the store follows before anything is answered; one thread changes both.
 
 mod book;
-mod judge;
+pub mod judge;
 mod manage;
 mod pairing;
 mod rows;

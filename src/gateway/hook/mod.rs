@@ -7,9 +7,9 @@
 //! | `template` | texts with places for what the request says, pure |
 //! | `run` | the agent's run for it, and where its answer goes |
 
-mod order;
+pub mod order;
 mod run;
-mod template;
+pub mod template;
 
 use std::net::SocketAddr;
 use std::rc::Rc;

@@ -1,0 +1,8 @@
+//! A frame of an open connection.
+
+#![no_main]
+
+#[path = "../properties/mod.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::frames::hold(data));

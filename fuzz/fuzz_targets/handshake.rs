@@ -1,0 +1,8 @@
+//! The first frame of a connection, and who is let in by it.
+
+#![no_main]
+
+#[path = "../properties/mod.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::handshake::hold(data));
