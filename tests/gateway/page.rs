@@ -36,7 +36,7 @@ async fn strict() -> Gateway {
 }
 
 #[tokio::test]
-async fn the_page_shows_an_answer_as_it_grows_and_stops_it() {
+async fn an_answer_grows_and_is_stopped_in_a_real_browser() {
     let ((story, first), (more, second)) = (Scene::steps(), Scene::steps());
     let mut provider = Provider::start(vec![first, second]).await;
     let gateway = agent::gateway(&provider).await;

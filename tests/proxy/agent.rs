@@ -43,11 +43,15 @@ impl Small {
         said(self.spawn(words))
     }
 
-    /// What was said in a session last.
-    pub fn last(&self, session: &str) -> Value {
+    /// What was said in a session, and is being said.
+    pub fn history(&self, session: &str) -> Value {
         let params = json!({ "sessionKey": session }).to_string();
-        let told = self.ours(&["gateway", "call", "chat.history", "--params", &params, "--json"]).ok().json();
-        told["messages"].as_array().unwrap().last().cloned().unwrap_or_default()
+        self.ours(&["gateway", "call", "chat.history", "--params", &params, "--json"]).ok().json()
+    }
+
+    /// What was said in it last.
+    pub fn last(&self, session: &str) -> Value {
+        self.history(session)["messages"].as_array().unwrap().last().cloned().unwrap_or_default()
     }
 
     /// How a run ended, by the gateway's word.

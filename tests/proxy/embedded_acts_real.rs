@@ -3,13 +3,14 @@
 
 use std::sync::Mutex;
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::agent::Small;
 use super::bot_api::BotApi;
 use super::compared_real::{LONG, Real};
 use super::look;
-use super::model::{REFUSED, SENTENCE};
+use super::model::{REFUSED, SENTENCE, SLOWLY};
 use super::world::{Said, said_within, wait_within};
 
 /// How many of its commands run side by side; each takes seconds and some 300 MB.
@@ -98,11 +99,20 @@ fn real_cli_works_with_an_embedded_gateway() {
 
     let refused = theirs(&["agent", "--session-key", "agent:main:other", "-m", REFUSED]);
     assert!(refused.code != Some(0) && refused.err.contains("I was told to refuse"), "{refused:?}");
+    let interrupted = ["agent", "--session-key", "agent:main:slow", "-m", SLOWLY];
+    let child = Real::command(world, name, &interrupted).spawn().unwrap();
+    wait_within(LONG, "its first word", || {
+        small.history("slow")["inFlightRun"]["text"].as_str().filter(|text| !text.is_empty()).map(drop)
+    });
+    look::signal(child.id(), Signal::SIGINT);
+    assert_eq!(said_within(child, LONG).code, Some(130));
+    wait_within(LONG, "its end", || (small.last("slow")["stopReason"] == "aborted").then_some(()));
+
     let lacking = theirs(&["approvals", "get", "--gateway", "--json"]);
     assert!((lacking.err + &lacking.out).contains("unknown method: exec.approvals.get"));
     theirs(&["nodes", "rename", "--node", "Desk", "--name", "Attic"]).ok();
     let listed = theirs(&["nodes", "list", "--json"]).ok();
     assert!(listed.out.contains("\"Attic\""), "{listed:?}");
-    look::signal(node.id(), nix::sys::signal::Signal::SIGTERM);
+    look::signal(node.id(), Signal::SIGTERM);
     said_within(node, LONG);
 }

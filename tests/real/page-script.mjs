@@ -11,7 +11,7 @@ const ANSWER = [
 
 export const fleet = [
   { name: "default", kind: "local", isolation: "primary", runtime: "openclaw", intent: "up", state: "ready", phase: null, port: 18789, pid: 4242, uptimeMs: 86_400_000, restarts: 1, memoryBytes: 930e6, probe: { latencyMs: 3 }, warnings: [] },
-  { name: "work", kind: "local", isolation: "isolated", runtime: "embedded", intent: "up", state: "backoff", phase: null, port: 19789, restarts: 5, lastExit: { code: 1, reason: "exited with 1", lastLines: ["listen EADDRINUSE 127.0.0.1:19789"] }, warnings: [] },
+  { name: "work", kind: "local", isolation: "isolated", runtime: "embedded", intent: "up", state: "backoff", phase: null, port: 19789, restarts: 5, lastExit: { code: 1, reason: "exited with 1", lastLines: ["listen EADDRINUSE 127.0.0.1:19789", "    at bind (net:1)"] }, warnings: [] },
   { name: "lab", kind: "local", isolation: "isolated", runtime: "embedded", intent: "down", state: "stopped", port: 20789, restarts: 0, warnings: [] },
   { name: "edge", kind: "remote", runtime: "openclaw", intent: "up", state: "starting", phase: "probing", port: 21789, restarts: 0, warnings: ["the host key is new"] },
 ];

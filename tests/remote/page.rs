@@ -9,7 +9,7 @@ use super::server::Pair;
 use super::world::wait_for;
 
 #[test]
-fn the_far_page_is_used_through_a_tunnel() {
+fn the_far_page_is_used_through_a_tunnel_in_a_real_browser() {
     let pair = Pair::new();
     let home = pair.name("home");
     pair.create(&home, &[]).ok();

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::profile::rescue::May;
+use crate::supervise::echo::telling;
 
 /// Most conflicts that are told at once.
 const CONFLICTS_TOLD: usize = 8;
@@ -135,8 +136,8 @@ fn state(profile: &Value) -> String {
 fn last_exit(profile: &Value) -> Option<String> {
     let exit = &profile["lastExit"];
     let reason = exit["reason"].as_str()?;
-    let line = exit["lastLines"].as_array().and_then(|lines| lines.last()).map(text);
-    Some(line.map_or_else(|| reason.to_owned(), |line| format!("{reason}; its last line: {line}")))
+    let lines: Vec<String> = list(&exit["lastLines"]).map(text).collect();
+    Some(telling(&lines).map_or_else(|| reason.to_owned(), |line| format!("{reason}; its last line: {line}")))
 }
 
 fn latency(profile: &Value) -> Option<String> {
@@ -178,7 +179,7 @@ mod tests {
         let main = json!({
             "name": "main", "state": "degraded", "phase": null, "intent": "up", "port": 18789, "pid": 7,
             "memoryBytes": 900 << 20, "uptimeMs": 3_720_000, "restarts": 2, "probe": {"latencyMs": 12.4},
-            "lastExit": {"reason": "exit code 1", "lastLines": ["one", "two"]}, "warnings": ["look"],
+            "lastExit": {"reason": "exit code 1", "lastLines": ["one", "two", "  try: three"]}, "warnings": ["look"],
         });
         let told =
             json!({"own": "rescue", "profiles": [main, {"name": "rescue", "state": "ready", "port": 1}]});

@@ -2,6 +2,9 @@
 
 const FLEET_LOOK_MS = 10_000;
 
+/** The line that says what is wrong: an indented one goes on with the one before it. */
+const telling = (lines) => lines.findLast((line) => !/^\s/.test(line)) ?? lines.at(-1);
+
 const fleet = {
   id: "fleet", title: "Fleet", drawing: "fleet", letter: "f", needs: "fleet.list",
 
@@ -33,7 +36,7 @@ const fleet = {
   card(profile) {
     const { name, state, phase, lastExit } = profile;
     // One that was asked to stop ended well; why it did not come again is no matter of that end.
-    const ended = (state === "failed" || state === "backoff") && !lastExit?.reason?.startsWith("stopped as asked") ? [lastExit?.reason, ...(lastExit?.lastLines ?? []).slice(-1)].filter(Boolean).join(": ") : "";
+    const ended = (state === "failed" || state === "backoff") && !lastExit?.reason?.startsWith("stopped as asked") ? [lastExit?.reason, telling(lastExit?.lastLines ?? [])].filter(Boolean).join(": ") : "";
     return el("li.card.profile", { "data-profile": name },
       el("div.head", {}, el("h3", {}, name), pill(state, phase ? `${state}: ${phase}` : state), profile.intent && profile.intent !== (state === "stopped" ? "down" : "up") ? el("span.meta", {}, `wanted ${profile.intent}`) : null),
       facts([
