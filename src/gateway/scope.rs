@@ -69,6 +69,8 @@ pub fn missing(wanted: &str) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn words(list: &[&str]) -> Vec<String> {
@@ -95,5 +97,31 @@ mod tests {
     fn what_is_implied_is_written_out_once_and_in_order() {
         assert_eq!(normalized(&words(&[WRITE, READ, " x ", "", WRITE])), [READ, WRITE, "x"]);
         assert_eq!(normalized(&words(&[ADMIN, PAIRING])), [ADMIN, PAIRING, READ, WRITE]);
+    }
+
+    fn scopes() -> impl Strategy<Value = Vec<String>> {
+        let all =
+            [ADMIN, READ, WRITE, TALK, PAIRING, SESSIONS_READ, SESSIONS_WRITE, "operator.foo", "node.x", ""];
+        prop::collection::vec(prop::sample::select(all.map(str::to_owned).to_vec()), 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn more_scopes_never_take_away_and_writing_them_out_changes_nothing(
+            granted in scopes(), more in scopes(), wanted in scopes(),
+        ) {
+            let (both, plain) = ([granted.clone(), more].concat(), normalized(&granted));
+            prop_assert_eq!(&normalized(&plain), &plain);
+            prop_assert!(plain.is_sorted_by(|a, b| a < b) && !plain.contains(&String::new()));
+            for one in wanted.iter().filter(|one| !one.is_empty()) {
+                prop_assert!(!covers(&granted, one) || covers(&both, one));
+                prop_assert_eq!(covers(&plain, one), covers(&granted, one), "{:?}", one);
+                for role in ["operator", "node"] {
+                    let allowed = allows(role, &granted, one);
+                    prop_assert!(!allowed || belongs(role, one) && covers(&granted, one));
+                    prop_assert!(!allowed || allows(role, &both, one));
+                }
+            }
+        }
     }
 }

@@ -222,3 +222,32 @@ async fn who_does_not_read_is_closed() {
     let (mut other, _) = gateway.connected(&[]).await;
     assert_eq!(other.call("health", json!({})).await["ok"], Value::Bool(true));
 }
+
+#[tokio::test]
+async fn who_reads_slowly_misses_events_sees_the_gap_and_goes_on() {
+    let gateway = Gateway::with(|options| options.limits.buffered = 300_000).await;
+    let (mut speaker, _) = gateway.connected(&["operator.admin"]).await;
+    let (mut slow, _) = gateway.connected(&["operator.read"]).await;
+    assert_eq!(speaker.call("sessions.create", json!({"key": "loud"})).await["ok"], true);
+    // Far more than the kernel holds for the one that does not read.
+    let loud = json!({"sessionKey": "loud", "message": "x".repeat(100_000)});
+    for _ in 0..150 {
+        assert_eq!(speaker.call("chat.inject", loud.clone()).await["ok"], true);
+    }
+    slow.send(&json!({"type": "req", "id": "h", "method": "health"})).await;
+    let (mut seqs, mut told) = (Vec::new(), 0);
+    loop {
+        let frame = slow.recv().await.expect("it is slow, and no reason to close");
+        if frame["id"] == "h" {
+            assert_eq!(frame["ok"], true);
+            break;
+        }
+        seqs.extend(frame["seq"].as_u64());
+        told += usize::from(frame["event"] == "chat");
+    }
+    assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
+    assert!((1..150).contains(&told), "{told} of 150 were told");
+    speaker.call("chat.inject", json!({"sessionKey": "loud", "message": "end"})).await;
+    let last = slow.event("chat").await["seq"].as_u64().unwrap();
+    assert!(last - seqs[0] >= seqs.len() as u64 + 2, "no gap tells of what was missed: {seqs:?}, {last}");
+}

@@ -27,6 +27,7 @@ mod fuzzed;
 mod harness;
 mod hooks;
 mod http;
+mod killed;
 mod limits;
 mod looks;
 mod nodes;
