@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -101,8 +101,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         }
         match announced {
             Ok(announcement) => {
+                if announcement.event != SHUTDOWN {
+                    return self.hear(&announcement);
+                }
+                // What has been answered by now is still said.
+                while let Ok(letter) = self.open.letters.try_recv() {
+                    self.pass(letter)?;
+                }
+                while let Some(Some((answer, _))) = self.running.next().now_or_never() {
+                    self.say(answer)?;
+                }
                 self.hear(&announcement)?;
-                if announcement.event == SHUTDOWN { Err(going_down()) } else { Ok(()) }
+                Err(going_down())
             }
             Err(RecvError::Lagged(missed)) => {
                 self.seq += missed;

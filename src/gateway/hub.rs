@@ -317,10 +317,14 @@ impl Hub {
         self.throttle.borrow_mut()
     }
 
-    /// Begins the end: tells every connection, which then closes by itself.
+    /// Begins the end: nothing new is taken, and what is being answered ends.
     pub fn drain(&self) {
-        self.announce(Announcement::new(SHUTDOWN, None, &json!({ "reason": "gateway stopping" })));
         self.draining.send_replace(true);
+    }
+
+    /// Tells every connection that this is the end; each closes by itself.
+    pub fn part(&self) {
+        self.announce(Announcement::new(SHUTDOWN, None, &json!({ "reason": "gateway stopping" })));
     }
 
     /// Whether the end has begun.

@@ -70,8 +70,10 @@ mod upgrade;
 
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::task::{LocalSet, spawn_local};
+use tokio::time::timeout;
 
 pub use access::{Access, Reload, Settings};
 pub use log::{LogFile, LogLayer};
@@ -83,6 +85,9 @@ use crate::base::{Error, Kind, Result};
 use hub::Hub;
 use listeners::Listeners;
 use store::Store;
+
+/// How long the end of what is being answered may take: each is cut short, and what was said of it stored.
+const ANSWERS_END: Duration = Duration::from_secs(2);
 
 /// Runs a gateway on the current thread's runtime until `stop` resolves, then tells every connection, closes
 /// them and the listeners, and returns.
@@ -126,11 +131,10 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
             exposing.abort();
             channels.abort();
             watching.abort();
-            hub.drain();
             // Probes are answered until the last connection is closed; each ends by its own deadline.
             tokio::select! {
                 () = listeners.serve(&hub) => {}
-                () = hub.quiet() => {}
+                () = end(&hub) => {}
             }
             ticker.abort();
         })
@@ -138,6 +142,16 @@ pub async fn run(mut options: Options, stop: impl Future<Output = ()>) -> Result
     hub.front.iter().for_each(tailnet::Front::forget);
     tracing::info!(target: "gateway", %profile, "stopped");
     Ok(())
+}
+
+/// Ends what is being answered, so that what was said is kept and whoever waits is told; then the connections.
+async fn end(hub: &Hub) {
+    hub.drain();
+    if timeout(ANSWERS_END, hub.agent.idle()).await.is_err() {
+        tracing::warn!(target: "gateway", "not all that was being answered could be ended");
+    }
+    hub.part();
+    hub.quiet().await;
 }
 
 fn refused(options: &Options, error: &io::Error) -> Error {

@@ -39,6 +39,10 @@ fn an_order_in_a_terminal_comes_with_the_right_to_it_and_a_word_does_not() {
     let refused: Said = agent("/restart mian");
     assert!(refused.code != Some(0) && refused.err.contains("did you mean `main`?"), "{refused:?}");
     assert_eq!(world.show("main")["state"], "ready");
+    let own = pid(&world.show(&rescue));
+    let told = agent(&format!("/restart {rescue} itself")).ok().out;
+    assert!(told.contains(&rescue), "{told}");
+    world.until(&rescue, "a new run", |status| status["state"] == "ready" && status["pid"] != own);
 }
 
 /// What somebody reads on a phone.

@@ -6,6 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::harness::{DEADLINE, Gateway, within};
 use super::http::{ask, body};
+use super::provider::{Provider, Scene};
 
 #[tokio::test]
 async fn a_stop_is_told_and_the_listeners_close() {
@@ -22,6 +23,34 @@ async fn a_stop_is_told_and_the_listeners_close() {
     for word in ["listening", "connected", "closed: service restart", "stopping", "stopped"] {
         assert!(gateway.log().contains(word), "{word}");
     }
+}
+
+#[tokio::test]
+async fn who_waits_for_an_answer_is_told_of_the_end_and_what_was_said_is_kept() {
+    let provider = Provider::start(vec![Scene::Hangs("Once upon")]).await;
+    let mut gateway = super::agent::gateway(&provider).await;
+    let (mut client, _) = gateway.connected(&["operator.admin"]).await;
+    let errand = json!({ "message": "a story", "idempotencyKey": "k1" });
+    assert_eq!(client.call("agent", errand).await["payload"]["status"], "accepted");
+    assert_eq!(client.event("chat").await["payload"]["deltaText"], "Once upon");
+    gateway.ask_to_stop();
+    let last = client.answer("agent").await;
+    assert_eq!((&last["ok"], &last["error"]["message"]), (&json!(false), &json!("the gateway is stopping")));
+    assert_eq!(client.closed().await, Some((1012, "service restart".into())));
+    gateway.join().unwrap();
+
+    let store = gateway.home.path().join("embedded/gateway.sqlite");
+    let next = Gateway::with(|options| options.store = store).await;
+    let (mut client, _) = next.connected(&["operator.admin"]).await;
+    let history = client.call("chat.history", json!({ "sessionKey": "main" })).await;
+    let kept = &history["payload"]["messages"][1];
+    assert_eq!(
+        (&kept["content"][0]["text"], &kept["stopReason"]),
+        (&json!("Once upon"), &json!("error")),
+        "{history}"
+    );
+    let waited = client.call("agent.wait", json!({ "runId": "k1" })).await;
+    assert_eq!(waited["payload"]["error"], "the gateway is stopping", "{waited}");
 }
 
 #[tokio::test]

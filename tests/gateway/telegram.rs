@@ -77,7 +77,8 @@ async fn a_stranger_is_given_a_code_and_let_in_by_it() {
     assert!(visible(&api.sent(2).await).starts_with("You are let in"));
     assert_eq!(client.call("channels.pairing.approve", params).await["ok"], false);
     api.write(5, "/help");
-    assert!(visible(&api.sent(3).await).contains("/status"));
+    let told = visible(&api.sent(3).await);
+    assert!(told.contains("/status"), "{told}");
     assert!(!gateway.log().contains(BOT_TOKEN));
 }
 

@@ -130,3 +130,15 @@ fn whoever_stops_waiting_ends_the_run() {
     let ended = small.ended("late");
     assert_eq!(ended["status"], "timeout", "{ended}");
 }
+
+#[test]
+fn a_gateway_that_stops_says_so_to_who_waits_and_keeps_what_was_said() {
+    let small = Small::new(&json!({}));
+    let mut child = small.spawn(&["agent", "--session", "cut", "-m", SLOWLY]);
+    let begun = begins(&mut child);
+    small.world.run(&["profile", "stop", &small.name]).ok();
+    said(child).complains(1, &["the gateway is stopping"]);
+    small.world.start(&small.name);
+    let last = small.last("cut");
+    assert_eq!((&last["stopReason"], &last["content"][0]["text"]), (&json!("error"), &json!(begun.trim())));
+}

@@ -50,6 +50,20 @@ impl Agent {
         self.changed.notified()
     }
 
+    /// Waits until no run is open.
+    pub async fn idle(&self) {
+        loop {
+            let changed = self.changed();
+            tokio::pin!(changed);
+            // What ends while it is counted is seen all the same.
+            changed.as_mut().enable();
+            if self.open_count() == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// Opens a run; none when too many wait already.
     pub fn open(&self, id: &str, session_key: &str, now: u64) -> Option<Rc<Run>> {
         if self.open_count() >= OPEN_MAX || self.of_session(session_key).len() >= WAITING_MAX {
