@@ -123,12 +123,12 @@ impl Fleet {
         let member = self.member(name)?;
         let wanted = member.instance.want();
         let mut actions = match member.instance.condition() {
-            Condition::Ready | Condition::Stopping => member.step(Event::WantDown, now, 0.0),
-            Condition::Down
-            | Condition::Launching
-            | Condition::Starting
-            | Condition::Resting
-            | Condition::Broken => Vec::new(),
+            Condition::Starting if member.instance.begins_anew() => Vec::new(),
+            // One that was adopted may be on its way out, by the order of the supervisor before.
+            Condition::Ready | Condition::Stopping | Condition::Starting => {
+                member.step(Event::WantDown, now, 0.0)
+            }
+            Condition::Down | Condition::Launching | Condition::Resting | Condition::Broken => Vec::new(),
         };
         actions.extend(member.step(Event::WantUp, now, 0.0));
         // The intent is "up" throughout: a crash between the two halves must not find "down" on disk.

@@ -72,6 +72,8 @@ pub struct Instance {
     pub(super) draining: bool,
     pub(super) condition: Condition,
     pub(super) run: Run,
+    /// The run that an earlier supervisor made, perhaps long ago.
+    adopted: Option<Run>,
     pub(super) degraded: bool,
     /// While Ready: whether it has been for long enough to be stable.
     pub(super) lasted: bool,
@@ -229,6 +231,16 @@ impl Instance {
     /// Whether a child is known to exist: it was spawned or adopted, and its end was not seen.
     pub fn has_child(&self) -> bool {
         matches!(self.condition, Condition::Starting | Condition::Ready | Condition::Stopping)
+    }
+
+    /// Whether its start is that of a new run, and not a first look at one that an earlier supervisor made.
+    pub fn begins_anew(&self) -> bool {
+        self.condition == Condition::Starting && self.adopted != Some(self.run)
+    }
+
+    /// The current run is an earlier supervisor's.
+    pub(super) fn note_adopted(&mut self) {
+        self.adopted = Some(self.run);
     }
 
     /// Whether nothing runs and nothing is planned.

@@ -103,6 +103,7 @@ impl<'a> Turn<'a> {
 
     pub(super) fn adopt(&mut self) {
         self.instance.run = self.instance.run.next();
+        self.instance.note_adopted();
         self.begin();
     }
 

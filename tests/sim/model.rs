@@ -38,6 +38,8 @@ pub struct Launch {
 #[derive(Clone, Copy, Debug)]
 pub struct Child {
     pub run: Run,
+    /// Whether an earlier supervisor made it.
+    pub adopted: bool,
     pub leader: bool,
     /// Whether something else of it lives.
     pub rest: bool,
@@ -66,6 +68,7 @@ impl Child {
     pub fn born(run: Run, now: Moment, let_go: Option<Moment>, rest: bool) -> Child {
         Child {
             run,
+            adopted: false,
             leader: true,
             rest,
             let_go,
@@ -179,7 +182,7 @@ impl Model {
 
     pub fn restart(&mut self) {
         match &mut self.child {
-            Some(child) if child.going || child.ready.is_some() => {
+            Some(child) if child.going || child.ready.is_some() || child.adopted => {
                 (child.restarted, child.fault) = (true, false);
                 child.going |= !child.leader;
                 self.credit = true;
@@ -225,7 +228,8 @@ impl Model {
     pub fn next_life(&mut self, now: Moment) {
         let (policy, want, child) = (self.policy.clone(), self.want, self.child);
         *self = Model { want, credit: want == Intent::Up && child.is_none(), ..Model::new(policy) };
-        self.child = child.map(|child| Child::born(Run(1), now, None, child.rest));
+        let adopted = |child: Child| Child { adopted: true, ..Child::born(Run(1), now, None, child.rest) };
+        self.child = child.map(adopted);
     }
 
     fn leave(&mut self) {

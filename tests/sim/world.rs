@@ -222,7 +222,8 @@ impl World {
 
     fn obey(&mut self, index: usize, order: Order) {
         let (name, now) = (self.profiles[index].name.clone(), Moment::from_millis(self.now));
-        let condition = self.fleet.get(&name).unwrap().condition();
+        let instance = self.fleet.get(&name).unwrap();
+        let (condition, begins_anew) = (instance.condition(), instance.begins_anew());
         let draining = self.fleet.is_draining();
         let answer = match order {
             Order::Crash => return self.crash(),
@@ -242,7 +243,9 @@ impl World {
         let afresh = match order {
             Order::Stop => true,
             Order::Start => matches!(condition, Down | Broken),
-            Order::Restart => matches!(condition, Down | Broken | Ready | Stopping),
+            Order::Restart => {
+                matches!(condition, Down | Broken | Ready | Stopping) || condition == Starting && !begins_anew
+            }
             Order::Crash | Order::Drain => false,
         };
         if afresh {
@@ -254,7 +257,7 @@ impl World {
                 matches!(condition, Down | Broken | Resting)
                     || condition == Stopping && wanted == Intent::Down
             }
-            Order::Restart => !matches!(condition, Launching | Starting),
+            Order::Restart => condition != Launching && !begins_anew,
             Order::Stop | Order::Crash | Order::Drain => false,
         };
         profile.ordered = launches || profile.ordered && order != Order::Stop;

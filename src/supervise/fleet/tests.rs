@@ -43,6 +43,18 @@ fn incident_c3_concurrent_restarts_give_one_new_run_and_keep_the_intent_on_disk(
 }
 
 #[test]
+fn incident_c3_a_restart_of_what_was_just_adopted_gives_a_new_run() {
+    let mut fleet = Fleet::new();
+    assert!(fleet.insert(name(), Policy::default(), Intent::Up));
+    fleet.step(&name(), Event::Adopted, NOW, 0.0);
+    let actions = fleet.restart(&name(), NOW).unwrap();
+    assert!(actions.iter().any(|(_, action)| matches!(action, Action::Signal { .. })), "{actions:?}");
+    assert_eq!(spawns(&leader_exits(&mut fleet, 1, true)), 1);
+    fleet.step(&name(), Event::Spawned { run: Run(2) }, NOW, 0.0);
+    assert_eq!(fleet.restart(&name(), NOW).unwrap(), [], "joins the start of its own");
+}
+
+#[test]
 fn incident_c10_an_unasked_restart_takes_one_of_the_hours_budget_and_keeps_the_intent() {
     let mut fleet = ready();
     fleet.set_policy(&name(), Policy { restarts_per_hour: 1, ..Policy::default() }).unwrap();
