@@ -11,6 +11,7 @@ use super::supervisor_status::connected;
 use crate::base::record::SupervisorStatus;
 use crate::base::{Error, Kind, Result};
 use crate::cli::Context;
+use crate::host::handle::Handle;
 use crate::host::process;
 use crate::wire::control::{SUPERVISOR_RELOAD, SUPERVISOR_STATUS};
 
@@ -39,9 +40,16 @@ pub async fn run(context: &Context, program: Option<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+fn died(pid: u32) -> Error {
+    Error::new(Kind::Failed, "reload_failed", format!("the supervisor {pid} died while it went over"))
+        .remedy("its gateways serve on; the next command starts a supervisor: openclaw profile list")
+}
+
 async fn hand_over(context: &Context, program: &Path) -> Result<(SupervisorStatus, Value)> {
     let mut supervisor = connected(context).await?;
     let before: SupervisorStatus = supervisor.order(SUPERVISOR_STATUS, json!({}), |_| {}).await?;
+    // It stays the same process, whatever it becomes; whoever started it may wait for this very answer before the next.
+    let process = Handle::open(before.pid);
     let params = json!({ "program": program });
     let handed: Value = supervisor.order(SUPERVISOR_RELOAD, params, |_| {}).await?;
     supervisor.until_gone().await;
@@ -52,6 +60,7 @@ async fn hand_over(context: &Context, program: &Path) -> Result<(SupervisorStatu
         };
         match asked.await {
             Ok(status) if status.started_at_ms != before.started_at_ms => return Ok((status, handed)),
+            _ if process.as_ref().is_ok_and(|process| !process.is_alive()) => return Err(died(before.pid)),
             _ => sleep(LOOK).await,
         }
     }
