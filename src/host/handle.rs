@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::clock::Stopwatch;
 use super::system;
 use crate::base::Exit;
 
@@ -54,9 +55,16 @@ impl Handle {
 
     /// Waits for its end, at most for `limit`; says whether it came. For threads that may wait.
     pub fn wait(&self, limit: Duration) -> bool {
-        let mut waiting = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN)];
-        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
-        matches!(poll(&mut waiting, limit), Ok(1..))
+        let clock = Stopwatch::start();
+        loop {
+            let mut waiting = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN)];
+            let left = limit.saturating_sub(clock.elapsed());
+            match poll(&mut waiting, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+                // The end of a child interrupts, as a rule that of this very one.
+                Err(Errno::EINTR) => {}
+                answer => return matches!(answer, Ok(1..)),
+            }
+        }
     }
 
     /// Sends `signal` to this very process; one that has ended is success.
