@@ -42,7 +42,7 @@ pub struct Request {
 pub enum Asked {
     /// A code was made; the sender is to be told.
     New(Request),
-    /// The sender has one already.
+    /// The sender has one already, or has been let in since it was looked at.
     Before,
     /// Too many wait.
     Full,
@@ -61,9 +61,14 @@ pub async fn ask(store: &Store, request: Request, now: u64) -> Result<Asked, Fau
     store
         .write(move |db| {
             forget_old(db, now)?;
+            let Request { channel, account, sender, label, username, .. } = &request;
+            let sql = "SELECT EXISTS (SELECT 1 FROM channel_senders
+                       WHERE channel = ?1 AND account = ?2 AND sender = ?3)";
+            if db.query_row(sql, params![channel, account, sender], |row| row.get(0))? {
+                return Ok(Asked::Before);
+            }
             let sql = "UPDATE channel_requests SET seen_at_ms = ?4, label = ?5, username = ?6
                        WHERE channel = ?1 AND account = ?2 AND sender = ?3";
-            let Request { channel, account, sender, label, username, .. } = &request;
             if db.execute(sql, params![channel, account, sender, now as i64, label, username])? > 0 {
                 return Ok(Asked::Before);
             }
@@ -224,6 +229,7 @@ mod tests {
         let code = first.code.to_lowercase();
         let let_in = end(&store, place(), code.clone(), Some(true), now).await.unwrap().unwrap();
         assert_eq!(let_in.sender, "5");
+        assert_eq!(ask(&store, wants("5"), now).await.unwrap(), Asked::Before, "nobody asks who is in");
         // A code counts once.
         assert_eq!(end(&store, place(), code, Some(true), now).await.unwrap(), None);
         let known = known(&store, "telegram", "default".into(), "5".into()).await.unwrap();
