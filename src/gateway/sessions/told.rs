@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use tokio::task::spawn_local;
 
 use super::message::Kept;
@@ -26,6 +27,8 @@ const RECENT: u32 = 5;
 pub struct Sessions {
     watchers: RefCell<HashSet<String>>,
     summary: RefCell<Summary>,
+    /// Held by the change that is being told, so that changes are told in the order in which they came.
+    turn: Mutex<()>,
 }
 
 /// The sessions in short, as the gateway's health tells of them.
@@ -83,6 +86,7 @@ pub fn message(hub: &Hub, session_key: &str, run_id: &str, kept: &Kept) {
 pub fn changed(hub: &Rc<Hub>, session_key: &str, reason: &'static str) {
     let (hub, session_key) = (Rc::clone(hub), session_key.to_owned());
     spawn_local(async move {
+        let _turn = hub.sessions.turn.lock().await;
         summarize(&hub).await;
         if !hub.connections().iter().any(|connection| hub.sessions.watches(connection)) {
             return;
