@@ -98,7 +98,7 @@ fn whether_an_ended_gateway_comes_back_is_the_manifests_word() {
     ] {
         let starts = format!("@{name}");
         let knobs =
-            ["--exit-after", "150", "--exit-code", code, "--exit-runs", "1", "--starts", starts.as_str()];
+            ["--exit-after", "1500", "--exit-code", code, "--exit-runs", "1", "--starts", starts.as_str()];
         world.fake(name, "", &format!("restart = \"{restart}\"\nrestart_delay_min = \"10ms\""), &knobs);
         world.start(name);
         let runs = if back { 2 } else { 1 };

@@ -226,7 +226,7 @@ async fn an_answer_has_its_time() {
     let mut provider = Provider::start(vec![Scene::Hangs("Well")]).await;
     let gateway = gateway(&provider).await;
     let (mut client, _) = gateway.connected(ALL).await;
-    let params = json!({ "sessionKey": "main", "message": "hi", "idempotencyKey": "k", "timeoutMs": 300 });
+    let params = json!({ "sessionKey": "main", "message": "hi", "idempotencyKey": "k", "timeoutMs": 2000 });
     client.call("chat.send", params).await;
     let end = ended(&mut client, "k").await;
     assert_eq!((&end["state"], &end["errorKind"]), (&json!("error"), &json!("timeout")), "{end}");

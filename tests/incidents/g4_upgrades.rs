@@ -37,6 +37,14 @@ fn install(path: &Path, bytes: &[u8]) {
     fs::rename(new, path).unwrap();
 }
 
+/// Installs the version under test in this world, whose commands are then that file.
+fn installed(world: &mut World) -> PathBuf {
+    let installed = world.path("installed");
+    fs::copy(OPENCLAW, &installed).unwrap();
+    world.program.clone_from(&installed);
+    installed
+}
+
 fn supervisor(world: &World) -> Value {
     world.run(&["supervisor", "status", "--json"]).ok().json()
 }
@@ -45,9 +53,7 @@ fn supervisor(world: &World) -> Value {
 fn incident_g4_versions_are_shown_and_going_over_restarts_no_gateway() {
     let mut world = World::new();
     let (new, other) = another(&world);
-    let installed = world.path("installed");
-    fs::copy(OPENCLAW, &installed).unwrap();
-    world.program.clone_from(&installed);
+    let installed = installed(&mut world);
     let name = world.name("work");
     let gateway = world.start(&name);
     let before = supervisor(&world);
@@ -219,9 +225,7 @@ fn incident_g4_a_program_that_comes_up_nowhere_is_found_out_before_it_takes_over
 fn incident_g4_a_program_that_dies_soon_after_it_took_over_gives_way_to_the_one_before() {
     let mut world = World::new();
     let (new, other) = another(&world);
-    let installed = world.path("installed");
-    fs::copy(OPENCLAW, &installed).unwrap();
-    world.program.clone_from(&installed);
+    let installed = installed(&mut world);
     let name = world.name("work");
     let gateway = world.start(&name);
     install(&installed, &fs::read(&new).unwrap());
@@ -250,9 +254,7 @@ fn incident_g4_a_program_that_dies_soon_after_it_took_over_gives_way_to_the_one_
 fn incident_g4_under_its_unit_too_the_program_before_comes_back_with_its_gateways() {
     let mut world = World::new();
     another(&world);
-    let installed = world.path("installed");
-    fs::copy(OPENCLAW, &installed).unwrap();
-    world.program = installed;
+    installed(&mut world);
     world.fake("work", "", "autostart = true", &["--alarm", "@alarm"]);
     let script = r#"systemctl --user start supervised.service || echo start-failed
 mv "$WORLD/another" "$OC"

@@ -156,29 +156,13 @@ pub fn own_node(real: &Real) {
     theirs(&["nodes", "approve", &request]).ok();
     let found = invoke("system.which", r#"{"bins":["sh"]}"#).ok();
     assert!(found.out.contains("/sh\""), "{found:?}");
-    let ran = real.ours(&[
-        "nodes",
-        "invoke",
-        "--node",
-        "Bench",
-        "--command",
-        "system.run",
-        "--params",
-        r#"{"command":["/bin/echo","hi"]}"#,
-        "--json",
-    ]);
+    let run = |params: &str| {
+        let words = ["nodes", "invoke", "--node", "Bench", "--command", "system.run", "--params", params];
+        real.ours(&[&words[..], &["--json"]].concat())
+    };
+    let ran = run(r#"{"command":["/bin/echo","hi"]}"#);
     assert!(ran.out.contains("hi\\n"), "{ran:?}");
-    let refused = real.ours(&[
-        "nodes",
-        "invoke",
-        "--node",
-        "Bench",
-        "--command",
-        "system.run",
-        "--params",
-        r#"{"command":["/bin/cat","/etc/hostname"]}"#,
-        "--json",
-    ]);
+    let refused = run(r#"{"command":["/bin/cat","/etc/hostname"]}"#);
     assert!(refused.code != Some(0) && refused.out.contains("SYSTEM_RUN_DENIED"), "{refused:?}");
     look::signal(node.id(), Signal::SIGTERM);
     said_within(node, LONG);

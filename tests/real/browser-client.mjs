@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { launch, open } from "./browser.mjs";
-import { fail, folder, port } from "./official.mjs";
+import { browse, open } from "./browser.mjs";
+import { folder, port } from "./official.mjs";
 import { call } from "./owner.mjs";
 
 const token = (await text(process.stdin)).trim();
@@ -105,17 +105,11 @@ async function live(page) {
   assert.deepEqual(await page.evaluate(() => globalThis.life.gaps), []);
 }
 
-const browser = await launch();
-try {
+await browse("client", async (browser) => {
   // The page's own policy would forbid what this test brings along; everything else is as for any page.
   const { page } = await open(browser, `http://127.0.0.1:${port()}`, { bypassCSP: true });
   await shelve(page);
   await page.goto("/");
   await live(page);
   console.log("lived");
-} catch (error) {
-  console.error(error.stack);
-  fail(error);
-} finally {
-  await browser.close();
-}
+});

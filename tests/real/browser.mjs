@@ -3,7 +3,7 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { load } from "./official.mjs";
+import { fail, load } from "./official.mjs";
 
 const { chromium } = (await load("playwright-core")).default;
 
@@ -15,7 +15,7 @@ const ARGS = [
 /** Long enough for a loaded machine. */
 export const DEADLINE = 20_000;
 
-export const launch = (more = []) => chromium.launch({ executablePath: "/usr/bin/chromium", args: [...ARGS, ...more], timeout: 60_000 });
+const launch = (more = []) => chromium.launch({ executablePath: "/usr/bin/chromium", args: [...ARGS, ...more], timeout: 60_000 });
 
 /**
  * A page of a fresh browser profile. `found` gathers what no page may do: requests to anybody else, breaches of the
@@ -47,6 +47,27 @@ export async function open(browser, origin, { canaries = [], script, ...options 
   });
   if (script) await script(page);
   return { context, page, found, canaries };
+}
+
+/** Runs `act` with a browser of its own; what fails ends the run with 1, after a picture of every page that is open. */
+export async function browse(name, act) {
+  const browser = await launch();
+  try {
+    await act(browser);
+  } catch (error) {
+    const pages = browser.contexts().flatMap((context) => context.pages());
+    for (const [at, page] of pages.entries()) await picture(page, `failed-${name}-${at}`);
+    console.error(error.stack);
+    fail(error);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Gives the secret to a page that asks for it. */
+export async function signIn(page, secret) {
+  await page.getByLabel("Token").fill(secret);
+  await page.keyboard.press("Enter");
 }
 
 /** What the page did that it must not, the secrets in its address, history, document and storage included. */

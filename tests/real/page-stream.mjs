@@ -3,15 +3,14 @@
 
 import assert from "node:assert/strict";
 import { text } from "node:stream/consumers";
-import { faults, launch, open, picture } from "./browser.mjs";
-import { fail, port } from "./official.mjs";
+import { browse, faults, open, picture, signIn } from "./browser.mjs";
+import { port } from "./official.mjs";
 
 const token = (await text(process.stdin)).trim();
 
 async function stream(page) {
   await page.goto("/");
-  await page.getByLabel("Token").fill(token);
-  await page.keyboard.press("Enter");
+  await signIn(page, token);
   await page.getByText("Connected", { exact: true }).waitFor();
   const live = page.locator(".live .text");
   const stop = page.getByRole("button", { name: "Stop the answer (Esc)" });
@@ -49,17 +48,8 @@ async function stream(page) {
   console.log("whole");
 }
 
-const browser = await launch();
-try {
+await browse("stream", async (browser) => {
   const walk = await open(browser, `http://127.0.0.1:${port()}`, { canaries: [token] });
-  await stream(walk.page).catch(async (error) => {
-    await picture(walk.page, "failed-stream");
-    throw error;
-  });
+  await stream(walk.page);
   assert.deepEqual(await faults(walk), []);
-} catch (error) {
-  console.error(error.stack);
-  fail(error);
-} finally {
-  await browser.close();
-}
+});

@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { text } from "node:stream/consumers";
-import { faults, launch, obstacles, open, picture, scripted } from "./browser.mjs";
-import { fail, port } from "./official.mjs";
+import { browse, faults, obstacles, open, picture, scripted, signIn } from "./browser.mjs";
+import { port } from "./official.mjs";
 import { join } from "./node.mjs";
 import { call } from "./owner.mjs";
 import { WAITING, fleet, script } from "./page-script.mjs";
@@ -15,10 +15,6 @@ const token = (await text(process.stdin)).trim();
 const wrong = "not-the-token-that-it-wants";
 const canaries = [token, wrong];
 
-const signIn = async (page, secret) => {
-  await page.getByLabel("Token").fill(secret);
-  await page.keyboard.press("Enter");
-};
 const view = async (page, name) => {
   await page.getByRole("navigation").getByRole("link", { name }).click();
   await page.getByRole("heading", { level: 1, name }).waitFor();
@@ -344,18 +340,11 @@ async function poll(holds) {
   }
 }
 
-const browser = await launch();
-try {
+await browse("page", async (browser) => {
   for (const step of [alone, approved, everything, byKeyboard, onPhone]) {
     const walk = await step(browser);
     assert.deepEqual(await faults(walk), [], step.name);
     await walk.context.close();
     console.log(step.name);
   }
-} catch (error) {
-  if (process.env.OPENCLAW_TEST_PICTURES) for (const [at, page] of browser.contexts().flatMap((context) => context.pages()).entries()) await picture(page, `failed-${at}`);
-  console.error(error.stack);
-  fail(error);
-} finally {
-  await browser.close();
-}
+});

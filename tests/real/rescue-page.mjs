@@ -3,15 +3,14 @@
 
 import assert from "node:assert/strict";
 import { text } from "node:stream/consumers";
-import { faults, launch, obstacles, open, picture } from "./browser.mjs";
-import { fail, port } from "./official.mjs";
+import { browse, faults, obstacles, open, picture, signIn } from "./browser.mjs";
+import { port } from "./official.mjs";
 
 const token = (await text(process.stdin)).trim();
 
 async function turn(page) {
   await page.goto("/");
-  await page.getByLabel("Token").fill(token);
-  await page.keyboard.press("Enter");
+  await signIn(page, token);
   await page.getByText("Connected", { exact: true }).waitFor();
   await page.getByRole("navigation").getByRole("link", { name: "Fleet" }).click();
   await page.getByRole("heading", { level: 1, name: "Fleet" }).waitFor();
@@ -55,17 +54,8 @@ async function turn(page) {
   console.log("refused");
 }
 
-const browser = await launch();
-try {
+await browse("rescue", async (browser) => {
   const walk = await open(browser, `http://127.0.0.1:${port()}`, { canaries: [token] });
-  await turn(walk.page).catch(async (error) => {
-    await picture(walk.page, "failed-rescue");
-    throw error;
-  });
+  await turn(walk.page);
   assert.deepEqual(await faults(walk), []);
-} catch (error) {
-  console.error(error.stack);
-  fail(error);
-} finally {
-  await browser.close();
-}
+});

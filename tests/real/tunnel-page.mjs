@@ -3,17 +3,11 @@
 
 import assert from "node:assert/strict";
 import { text } from "node:stream/consumers";
-import { faults, launch, open, picture } from "./browser.mjs";
-import { fail, port } from "./official.mjs";
+import { browse, faults, open, picture, signIn } from "./browser.mjs";
+import { port } from "./official.mjs";
 
 const origin = `http://127.0.0.1:${port()}`;
 const token = (await text(process.stdin)).trim();
-
-const signIn = async (page) => {
-  await page.goto("/");
-  await page.getByLabel("Token").fill(token);
-  await page.keyboard.press("Enter");
-};
 
 async function talks(page) {
   await page.getByText("Connected", { exact: true }).waitFor();
@@ -24,14 +18,16 @@ async function talks(page) {
 
 /** The browser that is there when the gateway goes and comes again. */
 async function near(walk) {
-  await signIn(walk.page);
+  await walk.page.goto("/");
+  await signIn(walk.page, token);
   await talks(walk.page);
   console.log("answered");
 }
 
 async function stranger(walk) {
   const request = walk.page.getByText("openclaw devices approve ");
-  await signIn(walk.page);
+  await walk.page.goto("/");
+  await signIn(walk.page, token);
   await request.waitFor();
   await picture(walk.page, "tunnel-pairing");
   console.log("waits");
@@ -39,8 +35,7 @@ async function stranger(walk) {
   console.log("let in");
 }
 
-const browser = await launch();
-try {
+await browse("tunnel", async (browser) => {
   const first = await open(browser, origin, { canaries: [token] });
   await near(first);
   // It goes with the gateway, and comes back by itself with what it was given.
@@ -49,10 +44,4 @@ try {
   const second = await open(browser, origin, { canaries: [token] });
   await stranger(second);
   for (const walk of [first, second]) assert.deepEqual(await faults(walk), []);
-} catch (error) {
-  if (process.env.OPENCLAW_TEST_PICTURES) for (const [at, page] of browser.contexts().flatMap((context) => context.pages()).entries()) await picture(page, `failed-tunnel-${at}`);
-  console.error(error.stack);
-  fail(error);
-} finally {
-  await browser.close();
-}
+});
