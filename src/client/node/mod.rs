@@ -1,6 +1,6 @@
 //! This machine as a node of a gateway: it connects, does what it is asked and may do, and comes again when the connection
 //! ends. What it may do is its owner's to say ([`policy`], in the file of [`list`]), and where they say so somebody's at the
-//! gateway ([`approval`]); what it does is in [`act`].
+//! gateway (`approval`); what it does is in [`act`].
 
 pub mod act;
 mod approval;

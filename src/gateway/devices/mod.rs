@@ -1,5 +1,5 @@
-//! Devices: who is known by its own key, and what was approved for it. Decided in [`book`], [`pairing`], [`token`],
-//! [`judge`] and [`manage`], which are pure; here decisions become rows in the store, events and closed connections.
+//! Devices: who is known by its own key, and what was approved for it. Decided in `book`, `pairing`, `token`,
+//! `judge` and `manage`, which are pure; here decisions become rows in the store, events and closed connections.
 //! Memory leads and the store follows before anything is answered; one thread changes both.
 
 mod book;
