@@ -127,8 +127,9 @@ fn whoever_stops_waiting_ends_the_run() {
 
     let late = said(ask("late", &["--timeout", "1s", "--json"]));
     late.refused(5, "gateway_slow");
+    // The gateway has the same limit, and may be the first to see that it is over.
     let ended = small.ended("late");
-    assert_eq!(ended["status"], "timeout", "{ended}");
+    assert!(ended["status"] == "timeout" || ended["error"] == "no answer within 1s", "{ended}");
 }
 
 #[test]
