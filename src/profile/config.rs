@@ -222,7 +222,7 @@ impl GatewayConfig {
         env.get(name).map(Secret::new).or_else(|| self.env.get(name).cloned())
     }
 
-    /// A text with every `${NAME}` replaced and `$${` made plain; what is not set stays, as in the real program.
+    /// A text with every `${NAME}` replaced and `$${NAME}` made plain; what is not set stays, as in the real program.
     pub fn expand(&self, text: &str, env: &Environment) -> String {
         let kept =
             |name: &str| self.variable(name, env).or_else(|| Some(Secret::new(format!("${{{name}}}"))));
@@ -230,28 +230,32 @@ impl GatewayConfig {
     }
 }
 
-/// A text with every `${NAME}` replaced by what `value` gives and `$${` made plain; `None` where it gives nothing.
+/// A text with every `${NAME}` replaced by what `value` gives and `$${NAME}` made plain; `None` where it gives nothing.
+/// What is no name of a variable stays as it is (OPENCLAW.md 8.3).
 pub fn expand(text: &str, value: impl Fn(&str) -> Option<Secret>) -> Option<String> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        let (before, reference) = rest.split_at(at);
-        let name = reference[2..].split('}').next().unwrap_or_default();
-        let whole = &reference[..(name.len() + 3).min(reference.len())];
-        if let Some(plain) = before.strip_suffix('$') {
-            expanded.push_str(plain);
-            expanded.push_str(whole);
-        } else if is_variable(name) && whole.ends_with('}') {
-            expanded.push_str(before);
+    while let Some(at) = rest.find('$') {
+        let (before, token) = rest.split_at(at);
+        expanded.push_str(before);
+        rest = if let Some((name, behind)) = reference(&token[1..]) {
+            expanded.push_str(&format!("${{{name}}}"));
+            behind
+        } else if let Some((name, behind)) = reference(token) {
             expanded.push_str(value(name)?.expose());
+            behind
         } else {
-            expanded.push_str(before);
-            expanded.push_str(whole);
-        }
-        rest = &reference[whole.len()..];
+            expanded.push('$');
+            &token[1..]
+        };
     }
     expanded.push_str(rest);
     Some(expanded)
+}
+
+/// The name in the `${NAME}` that a text begins with, and what stands behind it.
+fn reference(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix("${")?.split_once('}').filter(|(name, _)| is_variable(name))
 }
 
 /// `env.NAME` and `env.vars.NAME`, where they are texts.
@@ -353,22 +357,13 @@ pub(super) fn source_of(value: &Value, providers: Option<&Value>) -> Option<Secr
     }
 }
 
-/// A text in the place of a secret: `${NAME}` is a variable, `$${` an escaped `${`, anything else itself.
+/// A text in the place of a secret: `${NAME}` is a variable, anything else itself, with what is escaped made plain.
 fn inline(text: &str) -> SecretSource {
-    if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'))
-        && is_variable(name)
-    {
-        return SecretSource::Env(name.to_owned());
+    match (reference(text), expand(text, |_| None)) {
+        (Some((name, "")), _) => SecretSource::Env(name.to_owned()),
+        (_, Some(plain)) => SecretSource::Inline(Secret::new(plain)),
+        (_, None) => SecretSource::Unsupported("a text with a variable inside".into()),
     }
-    let inside = text
-        .replace("$${", "")
-        .split("${")
-        .skip(1)
-        .any(|rest| rest.split('}').next().is_some_and(is_variable));
-    if inside {
-        return SecretSource::Unsupported("a text with a variable inside".into());
-    }
-    SecretSource::Inline(Secret::new(text.replace("$${", "${")))
 }
 
 /// A secret reference: `{source, provider, id}`.
@@ -397,4 +392,38 @@ pub fn is_variable(name: &str) -> bool {
     let mut letters = name.bytes();
     letters.next().is_some_and(|first| first.is_ascii_uppercase() || first == b'_')
         && letters.all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_variables_are_replaced_and_nothing_else() {
+        let value = |name: &str| (name == "B").then(|| Secret::new("b"));
+        for (text, expected) in [
+            ("x${B}y${B}", Some("xbyb")),
+            ("$${B}", Some("${B}")),
+            ("$$${B}", Some("$${B}")),
+            ("${a${B}", Some("${ab")),
+            ("$${lower} ${lower} ${ $ $$ ${}", Some("$${lower} ${lower} ${ $ $$ ${}")),
+            ("${B", Some("${B")),
+            ("${C}", None),
+            ("", Some("")),
+        ] {
+            assert_eq!(expand(text, value).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_a_variable_or_itself() {
+        assert!(matches!(inline("${B}"), SecretSource::Env(name) if name == "B"));
+        assert!(matches!(inline("x${B}"), SecretSource::Unsupported(_)));
+        for (text, plain) in [("pa$$word", "pa$$word"), ("$${B}", "${B}"), ("${b}", "${b}")] {
+            assert!(
+                matches!(inline(text), SecretSource::Inline(secret) if secret.expose() == plain),
+                "{text}"
+            );
+        }
+    }
 }
